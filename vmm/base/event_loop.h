@@ -1,0 +1,63 @@
+// EventLoop: one thread that waits for many descriptors and timers (epoll).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/fd.h"
+#include "vmm/base/mutex.h"
+#include "vmm/base/result.h"
+
+namespace carrel {
+
+// watch/unwatch/timers: on the loop's thread, or before run(). post() and stop(): any thread.
+class EventLoop {
+  public:
+    using Callback = std::function<void(uint32_t events)>;  // EPOLLIN, EPOLLOUT, EPOLLHUP, …
+    using Task = std::function<void()>;
+
+    static Result<std::unique_ptr<EventLoop>> create();
+    EventLoop(Fd epoll, Fd wake) : epoll_(std::move(epoll)), wake_(std::move(wake)) {}  // use create()
+    ~EventLoop();
+    EventLoop(const EventLoop&) = delete;
+    EventLoop& operator=(const EventLoop&) = delete;
+
+    // Level-triggered. The descriptor stays the caller's and must be unwatched before it is closed. A regular
+    // file (which epoll refuses with EPERM) is an error: ask `pollable` first.
+    Result<void> watch(int fd, uint32_t events, Callback callback);
+    void modify(int fd, uint32_t events);  // 0: keep the entry, wait for nothing
+    void unwatch(int fd);                  // safe inside any callback, also its own
+
+    // Runs `task` once at `deadline` of CLOCK_MONOTONIC. The id cancels it.
+    uint64_t at(Nanoseconds deadline, Task task);
+    void cancel(uint64_t timer);
+
+    // Runs `task` soon on the loop's thread.
+    void post(Task task) EXCLUDES(mutex_);
+    void run();
+    void stop();
+
+  private:
+    struct Watch {
+        Callback callback;
+    };
+    void run_posted() EXCLUDES(mutex_);
+    void run_timers();
+    int timeout_ms() const;
+
+    SystemClock clock_;
+    Fd epoll_;
+    Fd wake_;  // eventfd
+    std::map<int, std::shared_ptr<Watch>> watches_;
+    std::map<std::pair<Nanoseconds, uint64_t>, Task> timers_;
+    uint64_t next_timer_ = 1;
+    Mutex mutex_;
+    std::vector<Task> posted_ GUARDED_BY(mutex_);
+    bool stopping_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace carrel

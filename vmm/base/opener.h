@@ -1,0 +1,29 @@
+// Opener and Spawner: the only ways from a path to a descriptor and from a name to a process (DESIGN.md
+// section 10).
+//
+// In-process today, a broker process later: nothing below vmm/host calls open(2) or exec(2) by itself.
+// Devices get descriptors, never paths.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "vmm/base/fd.h"
+#include "vmm/base/result.h"
+
+namespace carrel {
+
+// Any thread.
+class Opener {
+  public:
+    virtual ~Opener() = default;
+    // open(2) with O_CLOEXEC added. The error names the path and says why.
+    virtual Result<Fd> open(const std::string& path, int flags, unsigned mode = 0600) = 0;
+};
+
+class DirectOpener final : public Opener {
+  public:
+    Result<Fd> open(const std::string& path, int flags, unsigned mode = 0600) override;
+};
+
+}  // namespace carrel

@@ -1,0 +1,139 @@
+#include "vmm/memory/guest_memory.h"
+
+#include <sys/sysinfo.h>
+
+#include <cerrno>
+
+#include "vmm/base/check.h"
+#include "vmm/base/crash_registry.h"
+#include "vmm/base/fd.h"
+
+namespace carrel {
+namespace {
+
+std::string mebibytes(uint64_t bytes) {
+    return std::to_string(bytes / kMiB) + " MiB";
+}
+
+Error no_memory(int code, uint64_t asked, MemoryBacking backing) {
+    struct sysinfo info {};
+    ::sysinfo(&info);
+    const uint64_t unit = info.mem_unit;
+    std::string what = "cannot get " + mebibytes(asked) + " for guest memory (the host has " +
+                       mebibytes(info.totalram * unit) + ", " + mebibytes(info.freeram * unit) + " free)";
+    std::string advice =
+        backing == MemoryBacking::kHugetlb
+            ? "reserve huge pages: echo N > /proc/sys/vm/nr_hugepages, 2 MiB each"
+            : "give a smaller --memory, or raise the limit (ulimit -v, vm.overcommit_memory)";
+    return os_error(code, std::move(what), std::move(advice));
+}
+
+// Room to move the base up to the next 2 MiB: KVM and transparent huge pages need GPA and HVA to agree modulo
+// 2 MiB.
+Result<Mapping> map_aligned(uint64_t size, int flags, int fd, MemoryBacking backing) {
+    if (size > SIZE_MAX - kHugePageSize) return no_memory(ENOMEM, size, backing);
+    void* room =
+        ::mmap(nullptr, size + kHugePageSize, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return no_memory(errno, size, backing);
+    auto* const start = static_cast<std::byte*>(room);
+    const auto address = reinterpret_cast<uintptr_t>(start);
+    const size_t skip = (kHugePageSize - address % kHugePageSize) % kHugePageSize;
+    std::byte* const base = start + skip;
+    if (skip != 0) ::munmap(start, skip);
+    if (kHugePageSize != skip) ::munmap(base + size, kHugePageSize - skip);
+    Mapping mapping = Mapping::adopt(base, size);
+    if (::mmap(base, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        return no_memory(errno, size, backing);
+    }
+    return mapping;
+}
+
+// A file in memory for the backings that have one; none for anonymous memory.
+Result<Fd> backing_file(uint64_t size, MemoryBacking backing) {
+    if (backing == MemoryBacking::kAnonymous) return Fd();
+    const unsigned huge = backing == MemoryBacking::kHugetlb ? unsigned{MFD_HUGETLB} : 0u;
+    Fd fd(::memfd_create("carrel-ram", MFD_CLOEXEC | huge));
+    if (!fd.valid()) return no_memory(errno, size, backing);
+    if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) return no_memory(errno, size, backing);
+    return fd;
+}
+
+}  // namespace
+
+void WriteWindow::complete(size_t written) {
+    CHECK(memory_ != nullptr && written <= bytes_.size());
+    memory_->mark_dirty(gpa_, written);
+    memory_ = nullptr;
+}
+
+Result<std::unique_ptr<GuestMemory>> GuestMemory::create(const RamMap& map, MemoryBacking backing) {
+    const uint64_t size = map.total();
+    TRY_ASSIGN(const Fd file, backing_file(size, backing));
+    const int flags = file.valid() ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    TRY_ASSIGN(Mapping mapping, map_aligned(size, flags, file.get(), backing));
+    // Both are wishes: a kernel without transparent huge pages or core-dump filters works too.
+    if (backing == MemoryBacking::kAnonymous) ::madvise(mapping.data(), size, MADV_HUGEPAGE);
+    ::madvise(mapping.data(), size, MADV_DONTDUMP);
+    return std::make_unique<GuestMemory>(map, std::move(mapping));
+}
+
+GuestMemory::GuestMemory(RamMap map, Mapping mapping) : map_(std::move(map)), mapping_(std::move(mapping)) {
+    uint64_t offset = 0;
+    for (const RamRange& range : map_.ranges) {
+        regions_.push_back(Region{range.base, range.size, mapping_.data() + offset});
+        offset += range.size;
+    }
+    crash_registry::add_guest_memory(mapping_.data(), mapping_.size());
+}
+
+GuestMemory::~GuestMemory() {
+    crash_registry::remove_guest_memory(mapping_.data());
+}
+
+std::byte* GuestMemory::translate(Gpa gpa, uint64_t length) const {
+    for (const Region& region : regions_) {
+        if (gpa < region.base) continue;
+        const uint64_t offset = gpa - region.base;
+        // offset first: `offset + length` could wrap.
+        if (offset <= region.size && length <= region.size - offset) return region.host + offset;
+    }
+    return nullptr;
+}
+
+std::optional<std::span<const std::byte>> GuestMemory::slice(Gpa gpa, uint64_t length) const {
+    const std::byte* const host = translate(gpa, length);
+    if (host == nullptr) return std::nullopt;
+    return std::span(host, length);
+}
+
+std::optional<WriteWindow> GuestMemory::window(Gpa gpa, uint64_t length) {
+    std::byte* const host = translate(gpa, length);
+    if (host == nullptr) return std::nullopt;
+    return WriteWindow(this, gpa, std::span(host, length));
+}
+
+bool GuestMemory::read_bytes(Gpa gpa, std::span<std::byte> to) const {
+    const auto from = slice(gpa, to.size());
+    if (!from) return false;
+    if (!to.empty()) std::memcpy(to.data(), from->data(), to.size());
+    return true;
+}
+
+bool GuestMemory::write_bytes(Gpa gpa, std::span<const std::byte> from) {
+    auto to = window(gpa, from.size());
+    if (!to) return false;
+    if (!from.empty()) std::memcpy(to->bytes().data(), from.data(), from.size());
+    to->complete(from.size());
+    return true;
+}
+
+std::optional<Gpa> GuestMemory::gpa_of(const void* host) const {
+    const auto address = reinterpret_cast<uintptr_t>(host);
+    for (const Region& region : regions_) {
+        const auto base = reinterpret_cast<uintptr_t>(region.host);
+        if (address >= base && address - base < region.size) return region.base + (address - base);
+    }
+    return std::nullopt;
+}
+
+}  // namespace carrel

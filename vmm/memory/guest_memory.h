@@ -1,0 +1,102 @@
+// GuestMemory: the guest's RAM, and the one door to it (DESIGN.md section 10).
+#pragma once
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "vmm/base/mapping.h"
+#include "vmm/base/result.h"
+#include "vmm/model/gpa.h"
+#include "vmm/model/machine_config.h"
+#include "vmm/model/ram_map.h"
+
+namespace carrel {
+
+class GuestMemory;
+
+// The right to write one range of guest RAM. Ends with complete(), which tells how much was written, so that
+// dirty tracking sees writes that KVM doesn't (io_uring, readv, our own). Move-only; dropped without
+// complete(): nothing was written. Never kept across a quiesce.
+class WriteWindow {
+  public:
+    WriteWindow(WriteWindow&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)), gpa_(other.gpa_), bytes_(other.bytes_) {}
+    WriteWindow& operator=(WriteWindow&&) = delete;
+    WriteWindow(const WriteWindow&) = delete;
+    WriteWindow& operator=(const WriteWindow&) = delete;
+    ~WriteWindow() = default;
+
+    std::span<std::byte> bytes() const { return bytes_; }
+    // The first `written` bytes now hold data. At most once.
+    void complete(size_t written);
+
+  private:
+    friend class GuestMemory;
+    WriteWindow(GuestMemory* memory, Gpa gpa, std::span<std::byte> bytes)
+        : memory_(memory), gpa_(gpa), bytes_(bytes) {}
+    GuestMemory* memory_;
+    Gpa gpa_;
+    std::span<std::byte> bytes_;
+};
+
+// Any thread; concurrent with the guest, so bytes may change between two reads: copy once, check the copy.
+// All ranges come from a guest or a file: nothing here trusts them, and a range is legal only as a whole
+// inside one region. An access that ends exactly at the top of RAM is legal.
+class GuestMemory {
+  public:
+    struct Region {
+        Gpa base;
+        uint64_t size;
+        std::byte* host;
+    };
+
+    // Address space for `map`, no page populated. The error says how much was asked for and what the host
+    // has.
+    static Result<std::unique_ptr<GuestMemory>> create(const RamMap& map, MemoryBacking backing);
+    GuestMemory(RamMap map, Mapping mapping);  // use create()
+    ~GuestMemory();
+    GuestMemory(const GuestMemory&) = delete;
+    GuestMemory& operator=(const GuestMemory&) = delete;
+
+    const std::vector<Region>& regions() const { return regions_; }
+    const RamMap& map() const { return map_; }
+
+    // `length` bytes at `gpa` for reading; nothing where any of them isn't RAM.
+    std::optional<std::span<const std::byte>> slice(Gpa gpa, uint64_t length) const;
+    // The same for writing. A length of 0 gives an empty window where `gpa` is RAM or its very end.
+    std::optional<WriteWindow> window(Gpa gpa, uint64_t length);
+
+    // Copies; false (and nothing done) where the range isn't RAM.
+    bool read_bytes(Gpa gpa, std::span<std::byte> to) const;
+    bool write_bytes(Gpa gpa, std::span<const std::byte> from);
+    template <class T>
+    std::optional<T> read(Gpa gpa) const {
+        static_assert(std::is_trivially_copyable_v<T>);
+        T value;
+        if (!read_bytes(gpa, std::as_writable_bytes(std::span(&value, 1)))) return std::nullopt;
+        return value;
+    }
+    template <class T>
+    bool write(Gpa gpa, const T& value) {
+        static_assert(std::is_trivially_copyable_v<T>);
+        return write_bytes(gpa, std::as_bytes(std::span(&value, 1)));
+    }
+
+    // Which GPA a host address inside our mapping is; for faults.
+    std::optional<Gpa> gpa_of(const void* host) const;
+
+  private:
+    friend class WriteWindow;
+    std::byte* translate(Gpa gpa, uint64_t length) const;
+    void mark_dirty(Gpa, uint64_t) {}  // dirty tracking joins here (issue 4, section 1)
+
+    RamMap map_;
+    Mapping mapping_;  // all regions, one behind the other
+    std::vector<Region> regions_;
+};
+
+}  // namespace carrel

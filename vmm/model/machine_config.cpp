@@ -1,0 +1,115 @@
+#include "vmm/model/machine_config.h"
+
+#include <charconv>
+#include <limits>
+#include <string_view>
+
+namespace carrel {
+namespace {
+
+struct Unit {
+    std::string_view suffix;
+    uint64_t factor;
+};
+
+// A whole number with one of the given suffixes ("" among them, where bare numbers are legal).
+template <size_t N>
+std::optional<uint64_t> parse_with_unit(std::string_view text, const Unit (&units)[N]) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{}) return std::nullopt;
+    const std::string_view suffix(end, static_cast<size_t>(text.data() + text.size() - end));
+    for (const Unit& unit : units) {
+        if (suffix != unit.suffix) continue;
+        if (number > std::numeric_limits<uint64_t>::max() / unit.factor) return std::nullopt;
+        return number * unit.factor;
+    }
+    return std::nullopt;
+}
+
+constexpr Unit kSizeUnits[] = {{"", 1},     {"K", kKiB},   {"k", kKiB},       {"KiB", kKiB},
+                               {"M", kMiB}, {"m", kMiB},   {"MiB", kMiB},     {"G", kGiB},
+                               {"g", kGiB}, {"GiB", kGiB}, {"T", 1024 * kGiB}};
+constexpr Unit kTimeUnits[] = {{"", kSecond},        {"s", kSecond},      {"ms", kMillisecond},
+                               {"us", kMicrosecond}, {"m", 60 * kSecond}, {"min", 60 * kSecond},
+                               {"h", 3600 * kSecond}};
+
+constexpr uint64_t kMostMemory = uint64_t{1}
+                                 << 46;  // beyond any host; keeps every sum of addresses in 64 bits
+constexpr uint32_t kMostCpus = 4096;     // KVM_CAP_MAX_VCPUS is asked for the real limit
+
+}  // namespace
+
+Result<uint64_t> parse_size(const std::string& text, const char* key) {
+    const auto size = parse_with_unit(text, kSizeUnits);
+    if (!size) {
+        return usage_error(std::string(key) + ": '" + text + "' is not a size",
+                           "write a whole number with K, M or G, such as 512M");
+    }
+    return *size;
+}
+
+Result<Nanoseconds> parse_duration(const std::string& text, const char* key) {
+    const auto time = parse_with_unit(text, kTimeUnits);
+    if (!time || *time == 0 || *time > static_cast<uint64_t>(std::numeric_limits<Nanoseconds>::max() / 2)) {
+        return usage_error(std::string(key) + ": '" + text + "' is not a time above zero",
+                           "write a whole number with ms, s, m or h, such as 60s");
+    }
+    return static_cast<Nanoseconds>(*time);
+}
+
+Result<SerialConfig> parse_serial(const std::string& text) {
+    using Kind = SerialConfig::Kind;
+    if (text == "stdio") return SerialConfig{Kind::kStdio, {}};
+    if (text == "pty") return SerialConfig{Kind::kPty, {}};
+    if (text == "none") return SerialConfig{Kind::kNone, {}};
+    constexpr std::string_view kFile = "file:";
+    if (text.starts_with(kFile) && text.size() > kFile.size()) {
+        return SerialConfig{Kind::kFile, text.substr(kFile.size())};
+    }
+    return usage_error("--serial: '" + text + "' is none of stdio, file:PATH, pty and none");
+}
+
+Result<void> check_name(const std::string& name) {
+    const bool legal =
+        !name.empty() && name.size() <= MachineConfig::kMaxNameLength &&
+        name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+            std::string::npos;
+    if (legal) return {};
+    return usage_error("--name: '" + name + "' is not a name",
+                       "use 1 to 64 letters, digits, '-', '_' and '.'");
+}
+
+Result<void> check_memory(uint64_t bytes) {
+    if (bytes < MachineConfig::kLeastMemory) {
+        return usage_error("--memory: " + std::to_string(bytes / kKiB) + " KiB is too little",
+                           "give at least 16M");
+    }
+    if (bytes > kMostMemory) return usage_error("--memory: more than 64 TiB", "give less than the host has");
+    if (bytes % kPageSize != 0) {
+        return usage_error("--memory: " + std::to_string(bytes) +
+                           " bytes are no whole number of 4 KiB pages");
+    }
+    return {};
+}
+
+Result<void> check_cpus(uint32_t cpus) {
+    if (cpus >= 1 && cpus <= kMostCpus) return {};
+    return usage_error("--cpus: " + std::to_string(cpus) + " is not between 1 and " +
+                       std::to_string(kMostCpus));
+}
+
+Result<void> check(const MachineConfig& config) {
+    TRY(check_name(config.name));
+    TRY(check_memory(config.memory_or_default()));
+    TRY(check_cpus(config.cpus));
+    if (config.backing == MemoryBacking::kHugetlb && config.memory_or_default() % kHugePageSize != 0) {
+        return usage_error("--memory: huge pages need a multiple of 2M");
+    }
+    if (config.boot.kernel.empty() && !config.boot.initrd.empty()) {
+        return usage_error("--initrd: the embedded default guest takes none", "name a KERNEL before it");
+    }
+    return {};
+}
+
+}  // namespace carrel

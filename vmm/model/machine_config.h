@@ -1,0 +1,74 @@
+// MachineConfig: everything a person may say about one machine. Buildable piece by piece; nothing here opens
+// a file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/result.h"
+#include "vmm/model/gpa.h"
+
+namespace carrel {
+
+enum class CpuModel {
+    kHost,      // all that the host's KVM offers
+    kBaseline,  // x86-64-v2: SSE4.2, POPCNT, CMPXCHG16B, no AVX; the same guest on every host
+};
+enum class OnReboot { kExit, kRestart };
+enum class MemoryBacking {
+    kAnonymous,  // private, transparent huge pages asked for
+    kMemfd,      // shareable with another process
+    kHugetlb,    // from the host's reserved pool of 2 MiB pages
+};
+
+struct SerialConfig {
+    enum class Kind { kStdio, kFile, kPty, kNone };
+    Kind kind = Kind::kStdio;
+    std::string path;  // kFile only
+    bool operator==(const SerialConfig&) const = default;
+};
+
+// What to start. `kernel` empty: the embedded default guest.
+struct BootConfig {
+    std::string kernel;
+    std::string initrd;
+    std::string cmdline;  // what the user appended; defaults are added by boot::final_cmdline()
+};
+
+struct MachineConfig {
+    std::string name = "guest";
+    BootConfig boot;
+    uint64_t memory = 0;  // bytes; 0: the default for this kind of guest
+    uint32_t cpus = 1;
+    CpuModel cpu_model = CpuModel::kHost;
+    MemoryBacking backing = MemoryBacking::kAnonymous;
+    SerialConfig serial;
+    OnReboot on_reboot = OnReboot::kExit;
+    std::optional<Nanoseconds> timeout;
+    // Test aid: rebuild the machine from its saved bytes at every n-th exit to userspace; 0: never.
+    uint32_t rebuild_every = 0;
+
+    uint64_t memory_or_default() const { return memory != 0 ? memory : default_memory(); }
+    uint64_t default_memory() const {
+        return boot.kernel.empty() ? kDefaultGuestMemory : kDefaultKernelMemory;
+    }
+
+    static constexpr uint64_t kDefaultGuestMemory = 64 * kMiB;
+    static constexpr uint64_t kDefaultKernelMemory = 512 * kMiB;
+    static constexpr uint64_t kLeastMemory = 16 * kMiB;
+    static constexpr size_t kMaxNameLength = 64;
+};
+
+// Each part checked by itself; the error names the key as `carrel run` spells it.
+Result<uint64_t> parse_size(const std::string& text, const char* key);  // "512M", "1G", "65536K", bytes
+Result<Nanoseconds> parse_duration(const std::string& text,
+                                   const char* key);  // "60s", "500ms", "2m", "1h", seconds
+Result<SerialConfig> parse_serial(const std::string& text);
+Result<void> check_name(const std::string& name);
+Result<void> check_memory(uint64_t bytes);
+Result<void> check_cpus(uint32_t cpus);
+Result<void> check(const MachineConfig& config);  // all of it
+
+}  // namespace carrel
