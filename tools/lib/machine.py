@@ -135,7 +135,7 @@ class Machine:
                 self.relay(name, destination)
         # Last: what the command wrote before it ended is in the other sockets already.
         for name in ("console", "control"):
-            if self.ours[name].fileno() in happened:
+            if name in self.ours and self.ours[name].fileno() in happened:
                 getattr(self, "read_" + name)()
 
     def relay(self, name, destination):
