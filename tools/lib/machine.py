@@ -245,11 +245,17 @@ def run(asked):
             termios.tcsetattr(0, termios.TCSADRAIN, settings)
 
 
+def last_words(lines):
+    """From where the panic begins, else the last lines."""
+    begin = next((i for i, line in enumerate(lines) if "Kernel panic" in line), max(0, len(lines) - 20))
+    return lines[begin:begin + 30]
+
+
 def report(machine, ended):
     if ended.reason is None:
         return
     lines = [f"kvm-host: {ended.reason}."]
-    tail = machine.console.decode(errors="replace").replace("\r", "").splitlines()[-20:]
+    tail = last_words(machine.console.decode(errors="replace").replace("\r", "").splitlines())
     if ended.show_console and tail:
         lines += ["The last lines of its console:"] + ["  | " + line for line in tail]
     print("\n".join(lines), file=sys.stderr)
