@@ -25,19 +25,6 @@ constinit Atomic<unsigned> running(1);
 constinit std::uint32_t apic_ids[MAX_CPUS] = {};
 constinit CpuMain cpu_main = nullptr;
 
-// The last whole page of usable RAM below 640 KiB, 0 when there is none.
-std::uint64_t trampoline_page() {
-    std::uint64_t best = 0;
-    for (unsigned i = 0; i < boot_info().range_count; ++i) {
-        const MemoryRange range = boot_info().ranges[i];
-        const std::uint64_t end = range.end() < kLowEnd ? range.end() : kLowEnd;
-        const std::uint64_t page = (end & ~(kPage - 1)) - kPage;
-        if (range.base < kLowEnd && end >= range.base + 2 * kPage && page >= range.base && page > best)
-            best = page;
-    }
-    return best;
-}
-
 void copy_trampoline(std::uint64_t page) {
     for (const std::uint8_t* byte = ap_trampoline; byte != ap_trampoline_end; ++byte)
         write_physical<std::uint8_t>(page + static_cast<std::uint64_t>(byte - ap_trampoline), *byte);
@@ -60,6 +47,18 @@ bool wait_for_cpus(unsigned count, std::uint64_t microseconds) {
 
 }  // namespace
 
+std::uint64_t low_page(std::uint64_t limit) {
+    std::uint64_t best = 0;
+    if (limit > kLowEnd) limit = kLowEnd;
+    for (unsigned i = 0; i < boot_info().range_count; ++i) {
+        const MemoryRange range = boot_info().ranges[i];
+        const std::uint64_t end = (range.end() < limit ? range.end() : limit) & ~(kPage - 1);
+        if (end < range.base + 2 * kPage) continue;  // page 0 holds the real-mode interrupt table
+        if (end - kPage > best) best = end - kPage;
+    }
+    return best;
+}
+
 SmpResult start_cpus(CpuMain main) {
     apic_ids[0] = local_apic_id();
     cpu_main = main;
@@ -67,7 +66,7 @@ SmpResult start_cpus(CpuMain main) {
     const unsigned count = listed < MAX_CPUS ? listed : MAX_CPUS;
     if (listed == 0) return {0, 1, "the MADT lists no CPU"};
     if (count == 1) return {1, 1, nullptr};
-    const std::uint64_t page = trampoline_page();
+    const std::uint64_t page = low_page(kLowEnd);
     if (page == 0) return {listed, 1, "no RAM below 640 KiB for the trampoline"};
     copy_trampoline(page);
     for_other_cpus(count, send_init);
