@@ -1,0 +1,39 @@
+// CoalescedRing: the page in which KVM collects writes that need no answer (api.rst 4.116,
+// KVM_CAP_COALESCED_PIO).
+//
+//   kvm_run of vCPU 0, page KVM_COALESCED_MMIO_PAGE_OFFSET:   first | last | entry 0 | entry 1 | …
+//   KVM appends at `last`, we take at `first`; all vCPUs share it, and the kernel has its own lock for
+//   appending.
+#pragma once
+
+#include <linux/kvm.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace carrel::kvm {
+
+class CoalescedRing {
+  public:
+    struct Write {
+        uint64_t address;
+        uint8_t length;
+        std::byte data[8];
+        bool port;
+    };
+
+    CoalescedRing() = default;
+    explicit CoalescedRing(void* page);
+
+    bool valid() const { return ring_ != nullptr; }
+    // Any thread, no lock: whether something may be waiting.
+    bool empty() const;
+    // Takes the oldest write; false when there is none. One taker at a time (the caller's mutex).
+    bool take(Write& write);
+
+  private:
+    kvm_coalesced_mmio_ring* ring_ = nullptr;
+    uint32_t capacity_ = 0;
+};
+
+}  // namespace carrel::kvm

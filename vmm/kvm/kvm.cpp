@@ -1,0 +1,105 @@
+#include "vmm/kvm/kvm.h"
+
+#include <fcntl.h>
+#include <linux/kvm.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "vmm/kvm/ioctl.h"
+#include "vmm/kvm/vm.h"
+
+namespace carrel::kvm {
+namespace {
+
+constexpr int kApiVersion = 12;  // 4.1
+
+// KVM structures end in arrays of unknown length: storage for the header and `count` entries.
+template <class Header, class Entry>
+class Trailing {
+  public:
+    explicit Trailing(size_t count) : storage_((sizeof(Header) + count * sizeof(Entry) + 7) / 8) {}
+    Header* header() { return reinterpret_cast<Header*>(storage_.data()); }
+
+  private:
+    std::vector<uint64_t> storage_;
+};
+
+Error explain_open_failure(const std::string& path, const Error& cause, int code) {
+    switch (code) {
+        case ENOENT:
+            return host_error(cause.what,
+                              "this host has no KVM: load kvm_intel or kvm_amd (modprobe), switch on nested "
+                              "virtualisation if this is a virtual machine, or use tools/kvm-host");
+        case EACCES:
+        case EPERM:
+            return host_error(cause.what,
+                              "join its group (usermod -aG kvm $USER, then log in again) or, on a CI runner, "
+                              "run: sudo chmod 666 " +
+                                  path);
+        case EBUSY:
+        case ENODEV:
+            return host_error(cause.what,
+                              "another hypervisor holds the processor's virtualisation; stop it first");
+        default: return cause;
+    }
+}
+
+}  // namespace
+
+Result<Kvm> Kvm::open(Opener& opener, const std::string& path) {
+    errno = 0;
+    auto opened = opener.open(path, O_RDWR);
+    if (!opened.ok()) return explain_open_failure(path, opened.error(), errno);
+    Kvm kvm(std::move(*opened));
+    const int version = retry_ioctl(kvm.fd(), KVM_GET_API_VERSION, 0);
+    if (version != kApiVersion) {
+        return host_error(path + " isn't KVM with API version 12",
+                          "name the right device, or load the kvm module");
+    }
+    return kvm;
+}
+
+int Kvm::check(long capability) const {
+    return std::max(0, retry_ioctl(fd(), KVM_CHECK_EXTENSION, capability));
+}
+
+uint32_t Kvm::max_vcpus() const {
+    const int most = check(KVM_CAP_MAX_VCPUS);
+    return static_cast<uint32_t>(most > 0 ? most : check(KVM_CAP_NR_VCPUS));
+}
+
+Result<CpuidTable> Kvm::supported_cpuid() const {
+    constexpr size_t kMostEntries = 512;
+    Trailing<kvm_cpuid2, kvm_cpuid_entry2> list(kMostEntries);
+    list.header()->nent = kMostEntries;
+    TRY(checked_ioctl("list the CPUID leaves", fd(), KVM_GET_SUPPORTED_CPUID, list.header()));
+    CpuidTable table;
+    for (uint32_t i = 0; i < list.header()->nent; ++i) {
+        const kvm_cpuid_entry2& e = list.header()->entries[i];
+        table.push_back(CpuidLeaf{e.function, e.index, (e.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0,
+                                  e.eax, e.ebx, e.ecx, e.edx});
+    }
+    return table;
+}
+
+Result<std::vector<uint32_t>> Kvm::msr_list() const {
+    constexpr size_t kMostMsrs = 1024;
+    Trailing<kvm_msr_list, uint32_t> list(kMostMsrs);
+    list.header()->nmsrs = kMostMsrs;
+    TRY(checked_ioctl("list the MSRs", fd(), KVM_GET_MSR_INDEX_LIST, list.header()));
+    return std::vector<uint32_t>(list.header()->indices, list.header()->indices + list.header()->nmsrs);
+}
+
+Result<size_t> Kvm::run_size() const {
+    TRY_ASSIGN(const int size, checked_ioctl("tell the size of kvm_run", fd(), KVM_GET_VCPU_MMAP_SIZE, 0));
+    return static_cast<size_t>(size);
+}
+
+Result<std::unique_ptr<Vm>> Kvm::create_vm() const {
+    TRY_ASSIGN(const size_t run_bytes, run_size());
+    TRY_ASSIGN(const int vm, checked_ioctl("create a virtual machine", fd(), KVM_CREATE_VM, 0));
+    return std::make_unique<Vm>(Fd(vm), run_bytes, check(KVM_CAP_COALESCED_PIO) > 0);
+}
+
+}  // namespace carrel::kvm

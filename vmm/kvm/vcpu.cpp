@@ -1,0 +1,216 @@
+#include "vmm/kvm/vcpu.h"
+
+#include <csignal>
+#include <cstddef>
+
+#include "vmm/base/check.h"
+#include "vmm/base/signals.h"
+#include "vmm/kvm/ioctl.h"
+
+namespace carrel::kvm {
+namespace {
+
+// Runs on the kicked thread. A plain EINTR would lose a signal that arrives between the last look at the
+// requests and KVM_RUN; the byte makes that KVM_RUN return at once. Only our own process may name an address.
+void on_kick(int, siginfo_t* info, void*) {
+    const bool ours = info->si_code == SI_TIMER || (info->si_code == SI_QUEUE && info->si_pid == ::getpid());
+    auto* const immediate_exit = static_cast<__u8*>(info->si_value.sival_ptr);
+    if (ours && immediate_exit != nullptr) __atomic_store_n(immediate_exit, 1, __ATOMIC_RELAXED);
+}
+
+kvm_segment to_kvm(const SegmentState& s) {
+    kvm_segment k{};
+    k.base = s.base;
+    k.limit = s.limit;
+    k.selector = s.selector;
+    k.type = s.type;
+    k.present = s.present;
+    k.dpl = s.dpl;
+    k.db = s.db;
+    k.s = s.code_or_data;
+    k.l = s.long_mode;
+    k.g = s.granularity;
+    k.unusable = !s.present;
+    return k;
+}
+
+kvm_dtable to_kvm(const TableState& t) {
+    kvm_dtable k{};
+    k.base = t.base;
+    k.limit = t.limit;
+    return k;
+}
+
+}  // namespace
+
+void install_kick_handler() {
+    struct sigaction action {};
+    action.sa_sigaction = on_kick;
+    action.sa_flags = SA_SIGINFO;  // no SA_RESTART: KVM_RUN must come back
+    ::sigemptyset(&action.sa_mask);
+    CHECK(::sigaction(signals::kick(), &action, nullptr) == 0);
+}
+
+Vcpu::Vcpu(Fd fd, Mapping run, uint32_t id) : fd_(std::move(fd)), run_(std::move(run)), id_(id) {}
+
+Result<void> Vcpu::set_cpuid(const CpuidTable& table) {
+    std::vector<uint64_t> storage((sizeof(kvm_cpuid2) + table.size() * sizeof(kvm_cpuid_entry2) + 7) / 8);
+    auto* const list = reinterpret_cast<kvm_cpuid2*>(storage.data());
+    for (const CpuidLeaf& leaf : table) {
+        kvm_cpuid_entry2& e = list->entries[list->nent++];
+        e.function = leaf.function;
+        e.index = leaf.index;
+        e.flags = leaf.index_matters ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0;
+        e.eax = leaf.eax;
+        e.ebx = leaf.ebx;
+        e.ecx = leaf.ecx;
+        e.edx = leaf.edx;
+    }
+    TRY(checked_ioctl("set the CPUID leaves", fd(), KVM_SET_CPUID2, list));
+    return {};
+}
+
+Result<void> Vcpu::set_tsc_khz(uint32_t khz) {
+    TRY(checked_ioctl("set the TSC frequency", fd(), KVM_SET_TSC_KHZ, static_cast<unsigned long>(khz)));
+    return {};
+}
+
+Result<uint32_t> Vcpu::tsc_khz() const {
+    TRY_ASSIGN(const int khz, checked_ioctl("tell the TSC frequency", fd(), KVM_GET_TSC_KHZ, 0));
+    return static_cast<uint32_t>(khz);
+}
+
+Result<void> Vcpu::set_msr(uint32_t index, uint64_t value) {
+    alignas(kvm_msrs) std::byte storage[sizeof(kvm_msrs) + sizeof(kvm_msr_entry)]{};
+    auto* const msrs = reinterpret_cast<kvm_msrs*>(storage);
+    msrs->nmsrs = 1;
+    msrs->entries[0].index = index;
+    msrs->entries[0].data = value;
+    TRY_ASSIGN(const int done, checked_ioctl("set an MSR", fd(), KVM_SET_MSRS, msrs));
+    if (done != 1) return host_error("KVM refused to set MSR " + std::to_string(index));
+    return {};
+}
+
+Result<void> Vcpu::load(const CpuState& state) {
+    TRY_ASSIGN(kvm_sregs system, sregs());
+    system.cs = to_kvm(state.cs);
+    system.ds = to_kvm(state.ds);
+    system.es = to_kvm(state.es);
+    system.fs = to_kvm(state.fs);
+    system.gs = to_kvm(state.gs);
+    system.ss = to_kvm(state.ss);
+    system.tr = to_kvm(state.tr);
+    system.ldt = to_kvm(state.ldt);
+    system.gdt = to_kvm(state.gdt);
+    system.idt = to_kvm(state.idt);
+    system.cr0 = state.cr0;
+    system.cr3 = state.cr3;
+    system.cr4 = state.cr4;
+    system.efer = state.efer;
+    TRY(checked_ioctl("set the system registers", fd(), KVM_SET_SREGS, &system));
+
+    kvm_regs general{};
+    general.rip = state.rip;
+    general.rsp = state.rsp;
+    general.rflags = state.rflags;
+    general.rax = state.rax;
+    general.rbx = state.rbx;
+    general.rcx = state.rcx;
+    general.rdx = state.rdx;
+    general.rsi = state.rsi;
+    general.rdi = state.rdi;
+    general.rbp = state.rbp;
+    TRY(checked_ioctl("set the general registers", fd(), KVM_SET_REGS, &general));
+    return {};
+}
+
+Result<kvm_regs> Vcpu::regs() const {
+    kvm_regs regs{};
+    TRY(checked_ioctl("read the general registers", fd(), KVM_GET_REGS, &regs));
+    return regs;
+}
+
+Result<kvm_sregs> Vcpu::sregs() const {
+    kvm_sregs sregs{};
+    TRY(checked_ioctl("read the system registers", fd(), KVM_GET_SREGS, &sregs));
+    return sregs;
+}
+
+std::optional<Gpa> Vcpu::translate(uint64_t linear) const {
+    kvm_translation translation{};
+    translation.linear_address = linear;
+    if (retry_ioctl(fd(), KVM_TRANSLATE, &translation) < 0 || translation.valid == 0) return std::nullopt;
+    return Gpa{translation.physical_address};
+}
+
+void Vcpu::bind_to_this_thread() {
+    thread_ = ::pthread_self();
+    bound_.store(true, std::memory_order_release);
+}
+
+void Vcpu::unbind() {
+    bound_.store(false, std::memory_order_release);
+}
+
+void Vcpu::kick() {
+    __u8* const immediate_exit = &run_page()->immediate_exit;
+    __atomic_store_n(immediate_exit, 1, __ATOMIC_SEQ_CST);
+    if (!bound_.load(std::memory_order_acquire)) return;
+    ::pthread_sigqueue(thread_, signals::kick(), sigval{.sival_ptr = immediate_exit});
+}
+
+Exit Vcpu::run() {
+    const int result = ::ioctl(fd(), KVM_RUN, 0);
+    exits_.fetch_add(1, std::memory_order_relaxed);
+    if (result == 0) return decode();
+    if (errno == EINTR || errno == EAGAIN) return InterruptedExit{};
+    return RefusedExit{errno};
+}
+
+Exit Vcpu::complete_pending_access() {
+    __atomic_store_n(&run_page()->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    const Exit exit = run();
+    clear_kick();
+    return exit;
+}
+
+Exit Vcpu::decode_port() const {
+    kvm_run* const run = run_page();
+    auto* const data = run_.data() + run->io.data_offset;
+    return PortExit{run->io.port, run->io.direction == KVM_EXIT_IO_OUT, run->io.size, run->io.count,
+                    std::span(data, size_t{run->io.size} * run->io.count)};
+}
+
+FailedExit Vcpu::decode_failure() const {
+    const kvm_run* const run = run_page();
+    FailedExit failed{run->exit_reason, 0, {}, 0};
+    if (run->exit_reason == KVM_EXIT_FAIL_ENTRY) failed.code = run->fail_entry.hardware_entry_failure_reason;
+    if (run->exit_reason == KVM_EXIT_UNKNOWN) failed.code = run->hw.hardware_exit_reason;
+    if (run->exit_reason == KVM_EXIT_INTERNAL_ERROR) {
+        failed.code = run->internal.suberror;
+        failed.details = std::min<uint32_t>(run->internal.ndata, std::size(failed.detail));
+        for (uint32_t i = 0; i < failed.details; ++i) failed.detail[i] = run->internal.data[i];
+    }
+    return failed;
+}
+
+Exit Vcpu::decode() const {
+    kvm_run* const run = run_page();
+    switch (run->exit_reason) {
+        case KVM_EXIT_IO: return decode_port();
+        case KVM_EXIT_MMIO: {
+            auto* const data = reinterpret_cast<std::byte*>(run->mmio.data);
+            const auto length = std::min<size_t>(run->mmio.len, sizeof run->mmio.data);
+            return MmioExit{Gpa{run->mmio.phys_addr}, run->mmio.is_write != 0, std::span(data, length)};
+        }
+        case KVM_EXIT_HLT: return HaltExit{};
+        case KVM_EXIT_SHUTDOWN: return ShutdownExit{};
+        case KVM_EXIT_SYSTEM_EVENT: return SystemEventExit{run->system_event.type};
+        case KVM_EXIT_INTR: return InterruptedExit{};
+        case KVM_EXIT_IRQ_WINDOW_OPEN:
+        case KVM_EXIT_SET_TPR: return IgnoredExit{};
+        default: return decode_failure();
+    }
+}
+
+}  // namespace carrel::kvm

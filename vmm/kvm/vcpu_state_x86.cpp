@@ -1,0 +1,127 @@
+// A vCPU's state as bytes. The order of restoring matters (found in api.rst and KVM's x86.c):
+//
+//   general and system registers   system registers carry APIC_BASE, so before the local APIC
+//   XSAVE, XCR0                    XCR0 before XSAVE, or the area may be refused
+//   debug registers
+//   local APIC                     before MSRs: TSC_DEADLINE needs the LVT in deadline mode
+//   MSRs                           TSC before TSC_DEADLINE, or the timer fires at once
+//   events                         pending exceptions and interrupts, after what could clear them
+//   MP_STATE                       last: halted, waiting for SIPI, runnable
+#include <linux/kvm.h>
+
+#include <algorithm>
+
+#include "vmm/kvm/state_x86.h"
+#include "vmm/kvm/vcpu.h"
+
+namespace carrel::kvm {
+namespace {
+
+constexpr uint16_t kVersion = 1;
+constexpr uint32_t kMsrTsc = 0x10;           // SDM volume 4, IA32_TIME_STAMP_COUNTER
+constexpr uint32_t kMsrTscDeadline = 0x6e0;  // IA32_TSC_DEADLINE
+constexpr uint32_t kMostMsrs = 4096;
+
+struct Msr {
+    uint32_t index;
+    uint32_t reserved;
+    uint64_t value;
+};
+
+// A KVM_GET_MSRS or KVM_SET_MSRS argument for some MSRs.
+class MsrList {
+  public:
+    explicit MsrList(std::span<const Msr> msrs)
+        : storage_((sizeof(kvm_msrs) + msrs.size() * sizeof(kvm_msr_entry)) / 8 + 1) {
+        for (const Msr& msr : msrs) {
+            kvm_msr_entry& entry = get()->entries[get()->nmsrs++];
+            entry.index = msr.index;
+            entry.data = msr.value;
+        }
+    }
+    kvm_msrs* get() { return reinterpret_cast<kvm_msrs*>(storage_.data()); }
+
+  private:
+    std::vector<uint64_t> storage_;
+};
+
+// KVM lists MSRs that this vCPU's CPUID hides and stops at the first that it refuses: go on after it, without
+// it.
+Result<std::vector<Msr>> read_msrs(int fd, const std::vector<uint32_t>& wanted) {
+    std::vector<Msr> left;
+    for (const uint32_t index : wanted) left.push_back(Msr{index, 0, 0});
+    std::vector<Msr> values;
+    while (!left.empty()) {
+        MsrList list(left);
+        TRY_ASSIGN(const int done, checked_ioctl("read MSRs", fd, KVM_GET_MSRS, list.get()));
+        for (int i = 0; i < done; ++i)
+            values.push_back(Msr{list.get()->entries[i].index, 0, list.get()->entries[i].data});
+        left.erase(left.begin(), left.begin() + std::min<long>(done + 1, static_cast<long>(left.size())));
+    }
+    return values;
+}
+
+int restore_rank(uint32_t index) {
+    if (index == kMsrTsc) return 0;
+    return index == kMsrTscDeadline ? 2 : 1;
+}
+
+// Read-only MSRs refuse to be written; that the value is the same after all is enough, and not our concern
+// here.
+Result<void> write_msrs(int fd, std::vector<Msr> msrs) {
+    std::stable_sort(msrs.begin(), msrs.end(), [](const Msr& a, const Msr& b) {
+        return restore_rank(a.index) < restore_rank(b.index);
+    });
+    std::span<const Msr> left = msrs;
+    while (!left.empty()) {
+        MsrList list(left);
+        TRY_ASSIGN(const int done, checked_ioctl("write MSRs", fd, KVM_SET_MSRS, list.get()));
+        left = left.subspan(std::min(static_cast<size_t>(done) + 1, left.size()));
+    }
+    return {};
+}
+
+Result<void> restore_msrs(int fd, ByteReader& reader) {
+    const auto count = reader.get<uint32_t>();
+    if (count > kMostMsrs) return usage_error("saved state holds too many MSRs");
+    std::vector<Msr> msrs;
+    for (uint32_t i = 0; i < count; ++i) msrs.push_back(reader.get<Msr>());
+    if (!reader.ok()) return usage_error("saved state is cut short");
+    return write_msrs(fd, std::move(msrs));
+}
+
+}  // namespace
+
+Result<void> Vcpu::save(ByteWriter& writer, const std::vector<uint32_t>& msr_list) const {
+    const size_t part = writer.begin_part("vcpu", kVersion);
+    TRY(save_by_ioctl<kvm_regs>(writer, "read the general registers", fd(), KVM_GET_REGS));
+    TRY(save_by_ioctl<kvm_sregs>(writer, "read the system registers", fd(), KVM_GET_SREGS));
+    TRY(save_by_ioctl<kvm_xcrs>(writer, "read XCR0", fd(), KVM_GET_XCRS));
+    TRY(save_by_ioctl<kvm_xsave>(writer, "read the XSAVE area", fd(), KVM_GET_XSAVE));
+    TRY(save_by_ioctl<kvm_debugregs>(writer, "read the debug registers", fd(), KVM_GET_DEBUGREGS));
+    TRY(save_by_ioctl<kvm_lapic_state>(writer, "read the local APIC", fd(), KVM_GET_LAPIC));
+    TRY_ASSIGN(const std::vector<Msr> msrs, read_msrs(fd(), msr_list));
+    writer.put(static_cast<uint32_t>(msrs.size()));
+    for (const Msr& msr : msrs) writer.put(msr);
+    TRY(save_by_ioctl<kvm_vcpu_events>(writer, "read pending events", fd(), KVM_GET_VCPU_EVENTS));
+    TRY(save_by_ioctl<kvm_mp_state>(writer, "read the run state", fd(), KVM_GET_MP_STATE));
+    writer.end_part(part);
+    return {};
+}
+
+Result<void> Vcpu::restore(ByteReader& reader) {
+    ByteReader part = reader.part("vcpu", kVersion);
+    TRY(restore_by_ioctl<kvm_regs>(part, "restore the general registers", fd(), KVM_SET_REGS));
+    TRY(restore_by_ioctl<kvm_sregs>(part, "restore the system registers", fd(), KVM_SET_SREGS));
+    TRY(restore_by_ioctl<kvm_xcrs>(part, "restore XCR0", fd(), KVM_SET_XCRS));
+    TRY(restore_by_ioctl<kvm_xsave>(part, "restore the XSAVE area", fd(), KVM_SET_XSAVE));
+    TRY(restore_by_ioctl<kvm_debugregs>(part, "restore the debug registers", fd(), KVM_SET_DEBUGREGS));
+    TRY(restore_by_ioctl<kvm_lapic_state>(part, "restore the local APIC", fd(), KVM_SET_LAPIC));
+    TRY(restore_msrs(fd(), part));
+    TRY(restore_by_ioctl<kvm_vcpu_events>(part, "restore pending events", fd(), KVM_SET_VCPU_EVENTS));
+    TRY(restore_by_ioctl<kvm_mp_state>(part, "restore the run state", fd(), KVM_SET_MP_STATE));
+    if (!part.ok() || !part.at_end()) return usage_error("saved state of a vCPU has the wrong length");
+    return {};
+}
+
+}  // namespace carrel::kvm

@@ -1,0 +1,104 @@
+#include "vmm/kvm/vm.h"
+
+#include <linux/kvm.h>
+#include <unistd.h>
+
+#include "vmm/kvm/ioctl.h"
+#include "vmm/model/address_map_x86.h"
+
+namespace carrel::kvm {
+namespace {
+
+// Remembers the level, so that a line that doesn't change costs nothing. Devices call it under their mutex.
+class KvmIrqLine final : public IrqLine {
+  public:
+    KvmIrqLine(int vm, uint32_t gsi) : vm_(vm), gsi_(gsi) {}
+    ~KvmIrqLine() override = default;
+    void set(bool level) override {
+        if (level == level_) return;
+        level_ = level;
+        kvm_irq_level line{};
+        line.irq = gsi_;
+        line.level = level ? 1 : 0;
+        retry_ioctl(vm_, KVM_IRQ_LINE, &line);  // fails for a GSI without a route only: ours have one
+    }
+
+  private:
+    int vm_;
+    uint32_t gsi_;
+    bool level_ = false;
+};
+
+}  // namespace
+
+Vm::Vm(Fd fd, size_t run_size, bool has_coalesced_pio)
+    : fd_(std::move(fd)), run_size_(run_size), has_coalesced_pio_(has_coalesced_pio) {}
+
+Vm::~Vm() = default;
+
+int Vm::check(long capability) const {
+    return std::max(0, retry_ioctl(fd(), KVM_CHECK_EXTENSION, capability));
+}
+
+Result<void> Vm::map(const GuestMemory& memory) {
+    uint32_t slot = 0;
+    for (const GuestMemory::Region& region : memory.regions()) {
+        kvm_userspace_memory_region slot_of_region{};
+        slot_of_region.slot = slot++;
+        slot_of_region.guest_phys_addr = raw(region.base);
+        slot_of_region.memory_size = region.size;
+        slot_of_region.userspace_addr = reinterpret_cast<uint64_t>(region.host);
+        TRY(checked_ioctl("map guest memory", fd(), KVM_SET_USER_MEMORY_REGION, &slot_of_region));
+    }
+    return {};
+}
+
+Result<void> Vm::create_irqchip() {
+    TRY(checked_ioctl("create the interrupt controllers", fd(), KVM_CREATE_IRQCHIP, 0));
+    kvm_pit_config pit{};
+    pit.flags = KVM_PIT_SPEAKER_DUMMY;
+    TRY(checked_ioctl("create the timer (PIT)", fd(), KVM_CREATE_PIT2, &pit));
+    return {};
+}
+
+Result<std::unique_ptr<Vcpu>> Vm::create_vcpu(uint32_t id) {
+    TRY_ASSIGN(const int vcpu,
+               checked_ioctl("create a vCPU", fd(), KVM_CREATE_VCPU, static_cast<unsigned long>(id)));
+    Fd owned(vcpu);
+    TRY_ASSIGN(Mapping run,
+               Mapping::map(run_size_, PROT_READ | PROT_WRITE, MAP_SHARED, owned.get(), 0, "kvm_run"));
+    const size_t ring_offset = KVM_COALESCED_MMIO_PAGE_OFFSET * kPageSize;
+    if (id == 0 && has_coalesced_pio_ && ring_offset < run.size())
+        ring_ = CoalescedRing(run.data() + ring_offset);
+    return std::make_unique<Vcpu>(std::move(owned), std::move(run), id);
+}
+
+Result<void> Vm::place_intel_pages() {
+    uint64_t identity_map = raw(address_map::kIdentityMap);
+    TRY(checked_ioctl("place the identity map", fd(), KVM_SET_IDENTITY_MAP_ADDR, &identity_map));
+    TRY(checked_ioctl("place the task state segment", fd(), KVM_SET_TSS_ADDR,
+                      static_cast<unsigned long>(raw(address_map::kTss))));
+    return {};
+}
+
+void Vm::set_halt_poll(uint32_t nanoseconds) {
+    kvm_enable_cap enable{};
+    enable.cap = KVM_CAP_HALT_POLL;
+    enable.args[0] = nanoseconds;
+    retry_ioctl(fd(), KVM_ENABLE_CAP, &enable);  // a wish: older kernels poll by module parameter
+}
+
+std::unique_ptr<IrqLine> Vm::irq_line(uint32_t gsi) {
+    return std::make_unique<KvmIrqLine>(fd(), gsi);
+}
+
+bool Vm::coalesce_port(uint16_t port, bool on) {
+    if (!ring_.valid()) return false;
+    kvm_coalesced_mmio_zone zone{};
+    zone.addr = port;
+    zone.size = 1;
+    zone.pio = 1;
+    return retry_ioctl(fd(), on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone) == 0;
+}
+
+}  // namespace carrel::kvm

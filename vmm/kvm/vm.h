@@ -1,0 +1,60 @@
+// Vm: one virtual machine's file descriptor: memory slots, interrupt chips, vCPUs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "vmm/base/bytes.h"
+#include "vmm/base/fd.h"
+#include "vmm/base/result.h"
+#include "vmm/bus/irq_line.h"
+#include "vmm/kvm/coalesced_ring.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace carrel::kvm {
+
+// Built on one thread; irq lines and the coalesced zone then from any.
+class Vm {
+  public:
+    Vm(Fd fd, size_t run_size, bool has_coalesced_pio);  // use Kvm::create_vm()
+    Vm(const Vm&) = delete;
+    Vm& operator=(const Vm&) = delete;
+    ~Vm();
+
+    int check(long capability) const;  // KVM_CHECK_EXTENSION on this VM
+    // One memory slot a region, KVM_SET_USER_MEMORY_REGION (4.35). `memory` outlives the Vm.
+    Result<void> map(const GuestMemory& memory);
+    // PIC, IOAPIC and local APICs in the kernel, and a PIT whose port 0x61 is a dummy there too (4.24, 4.71).
+    // Before any vCPU. A split irqchip costs hundreds of exits a boot.
+    Result<void> create_irqchip();
+    Result<std::unique_ptr<Vcpu>> create_vcpu(uint32_t id);
+    // KVM_SET_IDENTITY_MAP_ADDR and KVM_SET_TSS_ADDR (4.41, 4.37): Intel needs pages for its real mode.
+    Result<void> place_intel_pages();
+    // Halts longer than this leave the vCPU thread at once (KVM_CAP_HALT_POLL, 7.20); 0 = never poll.
+    void set_halt_poll(uint32_t nanoseconds);
+
+    // The line of one GSI. The Vm outlives it.
+    std::unique_ptr<IrqLine> irq_line(uint32_t gsi);
+
+    // Collects one-byte writes to `port` (KVM_CAP_COALESCED_PIO). No effect where KVM has none; false then.
+    bool coalesce_port(uint16_t port, bool on);
+    // Where they are collected; nothing before the first vCPU exists or without the capability.
+    CoalescedRing* coalesced() { return ring_.valid() ? &ring_ : nullptr; }
+
+    // What the guest can see of the chips in the kernel: clock, PIT, PICs, IOAPIC (local APICs are the
+    // vCPUs').
+    Result<void> save(ByteWriter& writer) const;
+    Result<void> restore(ByteReader& reader);
+
+    int fd() const { return fd_.get(); }
+
+  private:
+    Fd fd_;
+    size_t run_size_;
+    bool has_coalesced_pio_;
+    CoalescedRing ring_;
+};
+
+}  // namespace carrel::kvm
