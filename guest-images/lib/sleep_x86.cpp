@@ -10,7 +10,8 @@ namespace guest {
 
 void arm_timer(unsigned vector, std::uint64_t microseconds) {
     if (timer_has_deadline()) return timer_deadline(vector, rdtsc() + us_to_tsc(microseconds));
-    // KVM's and QEMU's timers tick at 1 GHz. Where they tick slower, sleep_us oversleeps; where faster, it arms again.
+    // KVM's and QEMU's timers tick at 1 GHz. Where they tick slower, sleep_us oversleeps; where faster, it
+    // arms again.
     constexpr std::uint64_t kTicksPerUs = 1000;
     const std::uint64_t ticks = microseconds * kTicksPerUs + 1;
     timer_one_shot(vector, ticks < 0xffffffff ? static_cast<std::uint32_t>(ticks) : 0xffffffff);

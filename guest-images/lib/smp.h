@@ -16,7 +16,8 @@ struct SmpResult {
 
 // Once. clock_init and acpi_init come first.
 SmpResult start_cpus(CpuMain main);
-// The last whole page of usable RAM below `limit` (at most 640 KiB), where real-mode code may go; 0 when there is none.
+// The last whole page of usable RAM below `limit` (at most 640 KiB), where real-mode code may go; 0 when
+// there is none.
 std::uint64_t low_page(std::uint64_t limit);
 // The local APIC id of a CPU that runs, by its index.
 std::uint32_t cpu_apic_id(unsigned index);

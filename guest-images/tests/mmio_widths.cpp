@@ -1,5 +1,5 @@
-// Property: unmapped MMIO reads all ones in every width, to a register and by MOVS, also across a page boundary, and swallows
-// writes. Option at= (decimal, default 0xd0000000). Prints PASS or FAIL, powers off.
+// Property: unmapped MMIO reads all ones in every width, to a register and by MOVS, also across a page
+// boundary, and swallows writes. Option at= (decimal, default 0xd0000000). Prints PASS or FAIL, powers off.
 #include <initializer_list>
 
 #include "lib/boot_info.h"
@@ -21,7 +21,8 @@ void check_width(std::uint64_t address) {
     if (const T got = read_physical<T>(address); got != kOnes)
         fail(kName, sizeof(T), "-byte read of ", Hex{address}, " gives ", Hex{got});
     write_physical<T>(address, T{0x5a});
-    if (read_physical<T>(address) != kOnes) fail(kName, Hex{address}, " kept a write of ", sizeof(T), " bytes");
+    if (read_physical<T>(address) != kOnes)
+        fail(kName, Hex{address}, " kept a write of ", sizeof(T), " bytes");
 }
 
 void check_all_widths(std::uint64_t address) {

@@ -1,6 +1,6 @@
 // Property: what counts as a kernel panic. Prints the lines that the options give and ends as told.
-// Options: line="..." line2="..." line3="..." (line defaults to a panic message), end=poweroff|reset|triple|halt|spin
-// (default reset). halt and spin never end.
+// Options: line="..." line2="..." line3="..." (line defaults to a panic message),
+// end=poweroff|reset|triple|halt|spin (default reset). halt and spin never end.
 #include "lib/boot_info.h"
 #include "lib/cpu_x86.h"
 #include "lib/guest.h"

@@ -1,5 +1,6 @@
-// Property: port reads and writes of 1, 2 and 4 bytes. Unmapped ports read all ones and swallow writes; COM1's scratch
-// register keeps a byte; an access wider than a register is legal. Prints PASS or FAIL, powers off.
+// Property: port reads and writes of 1, 2 and 4 bytes. Unmapped ports read all ones and swallow writes;
+// COM1's scratch register keeps a byte; an access wider than a register is legal. Prints PASS or FAIL, powers
+// off.
 #include "lib/cpu_x86.h"
 #include "lib/guest.h"
 #include "lib/serial.h"
@@ -47,7 +48,8 @@ void check_wider_than_register() {
     (void)in16(kCom1 + kUartScratch);
     (void)in32(kCom1 + kUartLineStatus);
     (void)in32(kCom1 + kUartScratch);
-    out16(kCom1 + kUartModemStatus, 0xffff);  // modem status is read-only, scratch takes the upper byte or nothing
+    out16(kCom1 + kUartModemStatus,
+          0xffff);  // modem status is read-only, scratch takes the upper byte or nothing
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Property: command 0xfe to the keyboard controller's port 0x64 resets the machine, though no 8042 is announced.
-// Prints one line, ends by reset.
+// Property: command 0xfe to the keyboard controller's port 0x64 resets the machine, though no 8042 is
+// announced. Prints one line, ends by reset.
 #include "lib/guest.h"
 
 extern "C" void guest_main() {

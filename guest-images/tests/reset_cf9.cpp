@@ -1,4 +1,5 @@
-// Property: a write to the FADT's reset register (port 0xcf9, value 6) resets the machine. Prints one line, ends by reset.
+// Property: a write to the FADT's reset register (port 0xcf9, value 6) resets the machine. Prints one line,
+// ends by reset.
 #include "lib/acpi.h"
 #include "lib/guest.h"
 

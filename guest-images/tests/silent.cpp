@@ -1,4 +1,5 @@
-// Property: a guest that never prints isn't taken for one that hangs. Option ms= (default 1000): powers off after so long.
+// Property: a guest that never prints isn't taken for one that hangs. Option ms= (default 1000): powers off
+// after so long.
 #include "lib/boot_info.h"
 #include "lib/clock_x86.h"
 #include "lib/guest.h"

@@ -1,5 +1,6 @@
-// Property: string I/O keeps the port and advances the data (KVM_EXIT_IO with count > 1), forwards and backwards, 1, 2 and 4
-// bytes wide, from unmapped ports and from and to COM1. Prints a line by REP OUTSB, PASS or FAIL, powers off.
+// Property: string I/O keeps the port and advances the data (KVM_EXIT_IO with count > 1), forwards and
+// backwards, 1, 2 and 4 bytes wide, from unmapped ports and from and to COM1. Prints a line by REP OUTSB,
+// PASS or FAIL, powers off.
 #include "lib/cpu_x86.h"
 #include "lib/guest.h"
 #include "lib/serial.h"
