@@ -75,6 +75,7 @@ pvh_entry64:
         jmp     1b
 
 // Intel SDM vol. 3, 10.8.5 "Initializing IA-32e Mode". Goes on at the 64-bit address in EBP; EDI and ESI pass through.
+        .globl  enter_long_mode
         .code32
 enter_long_mode:
         mov     $CR4_VALUE, %eax
