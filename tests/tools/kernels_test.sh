@@ -1,6 +1,7 @@
 #!/bin/bash
 # tools/kernels: the three stock kernels are there, are what they should be, and nothing is fetched twice.
 set -uo pipefail
+# shellcheck source=tests/tools/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # field FILE OFFSET LENGTH
