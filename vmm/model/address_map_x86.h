@@ -28,6 +28,7 @@
 //   0x600-0x60b   ACPI PM1a, PM timer         16…23 PCI INTx (issue 4)
 //   0xcf8, 0xcfc  PCI configuration           24…  MSI
 //   0xcf9         reset control
+//   0x1000-0xffff PCI I/O BARs
 #pragma once
 
 #include <cstdint>
@@ -57,13 +58,22 @@ inline constexpr uint16_t kPmTimer = 0x608;      // 4 bytes
 inline constexpr uint16_t kPciConfigAddress = 0xcf8;
 inline constexpr uint16_t kResetControl = 0xcf9;
 inline constexpr uint16_t kPciConfigData = 0xcfc;
+inline constexpr uint16_t kPciIoFirst = 0x1000;  // I/O BARs: above every port of ours, where Linux begins anyway
+inline constexpr uint16_t kPciIoLast = 0xffff;
 
 inline constexpr uint32_t kGsiPit = 2;  // the ISA override 0 → 2 of the MADT
 inline constexpr uint32_t kGsiCom1 = 4;
 inline constexpr uint32_t kGsiRtc = 8;
 inline constexpr uint32_t kGsiSci = 9;
+inline constexpr uint32_t kGsiPciIntx = 16;
+inline constexpr uint32_t kPciIntxLines = 8;
 inline constexpr uint32_t kIoApicId = 0;
 inline constexpr uint32_t kIoApicPins = 24;
+
+// Which GSI the interrupt pin (0 is INTA) of a PCI slot is wired to; _PRT tells the guest the same.
+constexpr uint32_t pci_intx_gsi(uint32_t slot, uint32_t pin) {
+    return kGsiPciIntx + (slot + pin) % kPciIntxLines;
+}
 
 // Values that software writes to end or restart the machine.
 inline constexpr uint8_t kResetControlValue = 0x06;  // PCI reset control register: RST_CPU | SYS_RST
