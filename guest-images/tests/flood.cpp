@@ -1,5 +1,5 @@
 // Property: a guest that prints as fast as it can is never stalled by a slow console, and its last lines
-// always appear. Option bytes= (default 1048576): numbered lines of 64 bytes, by REP OUTSB, without a look at
+// always appear. Option bytes= (default 262144): numbered lines of 64 bytes, by REP OUTSB, without a look at
 // the line status. Then a verdict. Prints PASS, powers off.
 #include "lib/boot_info.h"
 #include "lib/guest.h"
@@ -23,7 +23,7 @@ extern "C" void guest_main() {
     for (unsigned i = 0; i < kLineSize - 2; ++i) line[i] = static_cast<char>(i == 10 ? ' ' : 'a' + i % 26);
     line[kLineSize - 2] = '\r';
     line[kLineSize - 1] = '\n';
-    const std::uint64_t lines = option_number("bytes", 1 << 20) / kLineSize;
+    const std::uint64_t lines = option_number("bytes", 262144) / kLineSize;
     for (std::uint64_t i = 0; i < lines; ++i) {
         number_line(i);
         const char* from = line;

@@ -55,8 +55,7 @@ constexpr SpareMsr kSpareMsrs[] = {
     {0x174, 0xfffc, "SYSENTER_CS"},
     {0x175, 0x7fffffff, "SYSENTER_ESP"},
     {0x176, 0x7fffffff, "SYSENTER_EIP"},
-    {0x277, 0x0404040400000000, "PAT",
-     0x00070406},  // entries 4-7 are unused here; 0 and 4 are both legal types
+    {0x277, 0x0404040400000000, "PAT", 0x00070406},  // nothing uses entries 4-7; 0 and 4 are legal
 };
 
 inline std::uint64_t spare_value(const SpareMsr& msr, std::uint64_t round) {
@@ -71,7 +70,7 @@ inline void write_debug_registers(std::uint64_t round) {
 }
 
 inline std::uint32_t sse_control(std::uint64_t round) {
-    return 0x1f80 | (round % 4) << 13;
+    return static_cast<std::uint32_t>(0x1f80 | (round % 4) << 13);  // all masked, rounding
 }  // all masked, rounding
 inline std::uint16_t x87_control(std::uint64_t round) {
     return static_cast<std::uint16_t>(0x037f | (round % 4) << 10);
