@@ -1,0 +1,414 @@
+#include "devices/serial.h"
+
+#include "tests/catch.h"
+#include "tests/devices/fakes.h"
+
+using namespace carrel;
+using namespace carrel::test;
+using namespace carrel::uart;
+
+namespace {
+constexpr unsigned kFifosOn8 = 0x81;  // FIFOs on, trigger level 8
+
+struct Rig {
+    FakeIrq irq;
+    FakeSink sink;
+    FakeCoalescing coalescing;
+    Serial uart{irq, sink, &coalescing};
+
+    unsigned get(uint64_t offset) { return in8(uart, offset); }
+    void put(uint64_t offset, unsigned value) { out8(uart, offset, value); }
+    void type(std::string_view text) { uart.receive(bytes_of(text)); }
+    // As a driver leaves it that works by interrupts.
+    void open(unsigned interrupt_enable, unsigned fifo_control = 0) {
+        put(kInterruptId, fifo_control);
+        put(kModemControl, kMcrDtr | kMcrRts | kMcrOut2);
+        put(kInterruptEnable, interrupt_enable);
+    }
+    std::string read_all() {
+        std::string text;
+        while ((get(kLineStatus) & kLsrDataReady) != 0) text.push_back(static_cast<char>(get(kData)));
+        return text;
+    }
+};
+}  // namespace
+
+TEST_CASE("serial: after power-on it is idle, empty, and the other end is ready") {
+    Rig rig;
+    CHECK(rig.get(kInterruptEnable) == 0);
+    CHECK(rig.get(kInterruptId) == kIirNone);
+    CHECK(rig.get(kLineControl) == 0);
+    CHECK(rig.get(kModemControl) == 0);
+    CHECK(rig.get(kLineStatus) == 0x60);
+    CHECK(rig.get(kModemStatus) == (kMsrCts | kMsrDsr | kMsrDcd));
+    CHECK_FALSE(rig.irq.level);
+}
+
+TEST_CASE("serial: registers keep the bits they have and no others") {
+    Rig rig;
+    rig.put(kInterruptEnable, 0xff);
+    CHECK(rig.get(kInterruptEnable) == 0x0f);
+    rig.put(kModemControl, 0xff);
+    CHECK(rig.get(kModemControl) == 0x1f);
+    rig.put(kScratch, 0xa5);
+    CHECK(rig.get(kScratch) == 0xa5);
+    rig.put(kLineStatus, 0xff);
+    CHECK(rig.get(kLineStatus) == 0x60);
+}
+
+TEST_CASE("serial: the divisor latch lies over offsets 0 and 1 while DLAB is set") {
+    Rig rig;
+    rig.put(kInterruptEnable, 0x05);
+    rig.put(kLineControl, 0x83);
+    rig.put(0, 0x01);
+    rig.put(1, 0x02);
+    CHECK(rig.get(0) == 0x01);
+    CHECK(rig.get(1) == 0x02);
+    rig.put(kLineControl, 0x03);
+    CHECK(rig.get(kInterruptEnable) == 0x05);
+    CHECK(rig.sink.text.empty());
+    rig.put(kData, 'x');
+    CHECK(rig.sink.text == "x");
+}
+
+TEST_CASE("serial: a wide access is a row of narrow ones, and beyond the last register there are ones") {
+    Rig rig;
+    out32(rig.uart, kLineControl, 0x5a00'0b03);  // LCR, MCR, LSR, MSR
+    CHECK(rig.get(kLineControl) == 0x03);
+    CHECK(rig.get(kModemControl) == 0x0b);
+    out16(rig.uart, kData, 0x0f00 | 'y');
+    CHECK(rig.sink.text == "y");
+    CHECK(rig.get(kInterruptEnable) == 0x0f);
+    rig.put(kScratch, 0x77);
+    CHECK(in32(rig.uart, kScratch) == 0xffff'ff77);
+    out<uint64_t>(rig.uart, kScratch, 0x1122334455667788);
+    CHECK(rig.get(kScratch) == 0x88);
+}
+
+TEST_CASE("serial: the THRE interrupt") {
+    Rig rig;
+    SECTION("enabling it while THR is empty interrupts at once, each time anew") {
+        rig.open(kIerTransmit);
+        CHECK(rig.irq.level);
+        CHECK(rig.get(kInterruptId) == kIirTransmit);
+        CHECK_FALSE(rig.irq.level);
+        CHECK(rig.get(kInterruptId) == kIirNone);
+        rig.put(kInterruptEnable, kIerTransmit);  // it was on: no new cause
+        CHECK(rig.get(kInterruptId) == kIirNone);
+        rig.put(kInterruptEnable, 0);
+        rig.put(kInterruptEnable, kIerTransmit);
+        CHECK(rig.get(kInterruptId) == kIirTransmit);
+    }
+    SECTION("a byte sent interrupts again, and the line falls in between for an edge-triggered input") {
+        rig.open(kIerTransmit);
+        CHECK(rig.irq.edges == 1);
+        rig.put(kData, 'a');
+        CHECK(rig.irq.level);
+        CHECK(rig.irq.edges == 2);
+    }
+    SECTION("reading IIR doesn't clear it while it answers with something more urgent") {
+        rig.open(kIerTransmit | kIerReceived);
+        rig.type("k");
+        CHECK(rig.get(kInterruptId) == kIirReceived);
+        CHECK(rig.get(kData) == 'k');
+        CHECK(rig.get(kInterruptId) == kIirTransmit);
+        CHECK(rig.get(kInterruptId) == kIirNone);
+    }
+    SECTION("disabling it lowers the line") {
+        rig.open(kIerTransmit);
+        rig.put(kInterruptEnable, 0);
+        CHECK_FALSE(rig.irq.level);
+    }
+}
+
+TEST_CASE("serial: OUT2 is the gate of the interrupt line") {
+    Rig rig;
+    rig.put(kInterruptEnable, kIerTransmit);
+    CHECK_FALSE(rig.irq.level);
+    rig.put(kModemControl, kMcrOut2);
+    CHECK(rig.irq.level);
+    rig.put(kModemControl, kMcrOut2 | kMcrLoop);  // the pin is inactive in loopback
+    CHECK_FALSE(rig.irq.level);
+    CHECK(rig.get(kInterruptId) == kIirTransmit);
+}
+
+TEST_CASE("serial: received data interrupts until it is read") {
+    Rig rig;
+    rig.open(kIerReceived);
+    rig.type("hi");
+    CHECK(rig.irq.level);
+    CHECK(rig.get(kInterruptId) == kIirReceived);
+    CHECK((rig.get(kLineStatus) & kLsrDataReady) != 0);
+    CHECK(rig.get(kData) == 'h');
+    CHECK(rig.get(kData) == 'i');
+    CHECK_FALSE(rig.irq.level);
+    CHECK(rig.get(kLineStatus) == 0x60);
+}
+
+TEST_CASE("serial: the FIFO's trigger levels, and the timeout for what is below them") {
+    const auto [control, level] =
+        GENERATE(std::pair{0x01u, 1u}, std::pair{0x41u, 4u}, std::pair{0x81u, 8u}, std::pair{0xc1u, 14u});
+    Rig rig;
+    rig.open(kIerReceived, control);
+    CHECK(rig.get(kInterruptId) == (kIirFifosOn | kIirNone));
+    for (unsigned i = 1; i < level; ++i) {
+        rig.type("x");
+        CHECK(rig.get(kInterruptId) == (kIirFifosOn | kIirTimeout));
+    }
+    rig.type("x");
+    CHECK(rig.get(kInterruptId) == (kIirFifosOn | kIirReceived));
+    rig.get(kData);
+    CHECK(rig.get(kInterruptId) == (kIirFifosOn | (level == 1 ? kIirNone : kIirTimeout)));
+}
+
+TEST_CASE("serial: FCR's other bits count only together with bit 0, and changing that clears the FIFO") {
+    Rig rig;
+    rig.open(kIerReceived, 0xc0);
+    CHECK(rig.get(kInterruptId) == kIirNone);
+    rig.put(kInterruptId, 0x01);
+    CHECK(rig.get(kInterruptId) == 0xc1);
+    rig.type("abc");
+    rig.put(kInterruptId, 0x03);  // clears the receive FIFO
+    CHECK((rig.get(kLineStatus) & kLsrDataReady) == 0);
+    rig.type("abc");
+    rig.put(kInterruptId, 0x00);
+    CHECK((rig.get(kLineStatus) & kLsrDataReady) == 0);
+    CHECK(rig.get(kInterruptId) == kIirNone);
+}
+
+TEST_CASE("serial: a break shows with its character, interrupts first, and is cleared by reading LSR") {
+    Rig rig;
+    rig.open(kIerReceived | kIerLineStatus, kFifosOn8);
+    rig.type("a");
+    rig.uart.receive_break();
+    CHECK((rig.get(kLineStatus) & (kLsrBreak | kLsrFifoError)) == kLsrFifoError);  // 'a' is first
+    CHECK(rig.get(kData) == 'a');
+    CHECK(rig.get(kInterruptId) == (kIirFifosOn | kIirLineStatus));
+    CHECK(rig.get(kLineStatus) == (0x60 | kLsrDataReady | kLsrBreak | kLsrFifoError));
+    CHECK(rig.get(kLineStatus) == (0x60 | kLsrDataReady));
+    CHECK(rig.get(kInterruptId) == (kIirFifosOn | kIirTimeout));
+    CHECK(rig.get(kData) == 0);
+    CHECK_FALSE(rig.irq.level);
+}
+
+TEST_CASE("serial: loopback carries data and modem lines, and nothing reaches the sink") {
+    Rig rig;
+    rig.put(kModemControl, kMcrLoop);
+    CHECK((rig.get(kModemStatus) & 0xf0) == 0);
+    rig.put(kModemControl, kMcrLoop | kMcrRts);
+    CHECK(rig.get(kModemStatus) == (kMsrCts | kMsrDeltaCts));
+    rig.put(kModemControl, kMcrLoop | kMcrDtr | kMcrOut1);
+    CHECK(rig.get(kModemStatus) == (kMsrDsr | kMsrRing | kMsrDeltaCts | kMsrDeltaDsr));
+    rig.put(kModemControl, kMcrLoop | kMcrOut2);
+    CHECK(rig.get(kModemStatus) == (kMsrDcd | kMsrDeltaDsr | kMsrTrailingRing | kMsrDeltaDcd));
+    rig.put(kData, 0x42);
+    CHECK((rig.get(kLineStatus) & kLsrDataReady) != 0);
+    CHECK(rig.get(kData) == 0x42);
+    CHECK(rig.sink.text.empty());
+}
+
+TEST_CASE("serial: modem lines interrupt last, until MSR is read") {
+    Rig rig;
+    rig.put(kInterruptEnable, kIerModemStatus);
+    rig.put(kModemControl, kMcrLoop | kMcrOut2);
+    CHECK(rig.get(kInterruptId) == kIirModemStatus);
+    rig.get(kModemStatus);
+    CHECK(rig.get(kInterruptId) == kIirNone);
+    rig.put(kModemControl, kMcrOut2);
+    CHECK(rig.irq.level);
+    CHECK(rig.get(kModemStatus) == (kMsrCts | kMsrDsr | kMsrDcd | kMsrDeltaCts | kMsrDeltaDsr));
+    CHECK_FALSE(rig.irq.level);
+}
+
+TEST_CASE("serial: an overrun in loopback loses the new character with FIFOs, the old one without") {
+    Rig rig;
+    rig.put(kModemControl, kMcrLoop);
+    rig.put(kData, 'a');
+    rig.put(kData, 'b');
+    CHECK(rig.get(kLineStatus) == (0x60 | kLsrDataReady | kLsrOverrun));
+    CHECK(rig.read_all() == "b");
+    rig.put(kInterruptId, kFcrEnable);
+    for (char c = 'a'; c <= 'z'; ++c) rig.put(kData, static_cast<unsigned char>(c));
+    CHECK((rig.get(kLineStatus) & kLsrOverrun) != 0);
+    CHECK(rig.read_all() == "abcdefghijklmnop");  // so a driver finds 16
+}
+
+TEST_CASE("serial: a driver that probes the chip finds a 16550A") {
+    Rig rig;
+    // The steps of PC drivers: IER's unused bits, loopback of modem lines, FIFO bits, no enhanced registers.
+    rig.put(kInterruptEnable, 0);
+    CHECK((rig.get(kInterruptEnable) & 0x0f) == 0);
+    rig.put(kInterruptEnable, 0x0f);
+    CHECK((rig.get(kInterruptEnable) & 0x0f) == 0x0f);
+    rig.put(kInterruptEnable, 0);
+    rig.put(kModemControl, kMcrLoop | kMcrOut2 | kMcrRts);
+    CHECK((rig.get(kModemStatus) & 0xf0) == (kMsrDcd | kMsrCts));
+    rig.put(kModemControl, 0);
+    rig.put(kInterruptId, kFcrEnable);
+    CHECK(rig.get(kInterruptId) >> 6 == 3);  // 16550A, not 16550
+    rig.put(kLineControl, 0xbf);             // a 16650 or later would show its EFR at offset 2
+    CHECK(rig.get(kInterruptId) != 0);
+    rig.put(kLineControl, 0x80);
+    rig.put(kInterruptId, 0x21);  // a 16750's 64-byte mode shows in IIR bit 5
+    CHECK((rig.get(kInterruptId) & 0x20) == 0);
+    rig.put(kLineControl, 0);
+    rig.put(kInterruptEnable, 0x40);  // an XScale UART would keep this
+    CHECK(rig.get(kInterruptEnable) == 0);
+}
+
+TEST_CASE("serial: what is typed before the guest listens waits for it and isn't lost in probing") {
+    Rig rig;
+    rig.type("early\n");
+    CHECK((rig.get(kLineStatus) & kLsrDataReady) == 0);
+    rig.put(kInterruptId, 0x07);
+    rig.put(kInterruptId, 0x00);
+    rig.get(kData);
+    rig.open(kIerReceived, kFifosOn8);
+    CHECK(rig.irq.level);
+    CHECK(rig.read_all() == "early\n");
+}
+
+TEST_CASE("serial: a guest that only polls gets its input, too") {
+    Rig rig;
+    rig.type("ok");
+    unsigned polls = 0;
+    while ((rig.get(kLineStatus) & kLsrDataReady) == 0 && polls < 1000) ++polls;
+    CHECK(polls <= Serial::kPollsToListen);
+    CHECK(rig.read_all() == "ok");
+}
+
+TEST_CASE("serial: input is bounded, in order, and the feeder hears of room without the mutex held") {
+    Rig rig;
+    FakeListener feeder;
+    feeder.then = [&] { CHECK(rig.uart.room() > 0); };  // would deadlock
+    rig.uart.set_room_listener(&feeder);
+    std::string sent;
+    while (rig.uart.room() > 0) {
+        const std::string piece(std::min<size_t>(rig.uart.room(), 7),
+                                static_cast<char>('a' + sent.size() % 26));
+        rig.type(piece);
+        sent += piece;
+    }
+    CHECK(sent.size() == 256);
+    rig.type("beyond");
+    CHECK(feeder.calls == 0);
+    rig.open(kIerReceived, kFifosOn8);
+    CHECK(rig.read_all() == sent);
+    CHECK(feeder.calls == 1);
+}
+
+TEST_CASE("serial: coalescing is asked for only where a late byte does no harm") {
+    Rig rig;
+    const auto send = [&](unsigned count) {
+        for (unsigned i = 0; i < count; ++i) rig.put(kData, '.');
+    };
+    send(Serial::kBytesToCoalesce - 1);
+    CHECK_FALSE(rig.coalescing.on);
+    send(1);
+    CHECK(rig.coalescing.on);
+    SECTION("off with the transmit interrupt") {
+        rig.put(kInterruptEnable, kIerTransmit);
+    }
+    SECTION("off while offset 0 is the divisor latch") {
+        rig.put(kLineControl, kLcrDlab);
+    }
+    SECTION("off in loopback") {
+        rig.put(kModemControl, kMcrLoop);
+    }
+    SECTION("off after a reset") {
+        rig.uart.reset();
+    }
+    SECTION("off after a restore") {
+        REQUIRE(restores(rig.uart, saved(rig.uart)));
+    }
+    CHECK_FALSE(rig.coalescing.on);
+    rig.put(kInterruptEnable, 0);
+    rig.put(kLineControl, 0);
+    rig.put(kModemControl, 0);
+    CHECK_FALSE(rig.coalescing.on);  // each change is dear: earned anew
+    send(Serial::kBytesToCoalesce);
+    CHECK(rig.coalescing.on);
+    CHECK(rig.coalescing.changes == 3);
+}
+
+TEST_CASE("serial: a batch is one call of the sink, and means what the single writes mean") {
+    Rig rig;
+    rig.uart.transmit(bytes_of("hello, world\n"));
+    CHECK(rig.sink.text == "hello, world\n");
+    CHECK(rig.sink.calls == 1);
+    rig.uart.transmit({});
+    CHECK(rig.sink.calls == 1);
+    rig.put(kLineControl, kLcrDlab);
+    rig.uart.transmit(bytes_of("\x01\x02"));
+    CHECK(rig.get(0) == 2);
+    CHECK(rig.sink.text == "hello, world\n");
+    rig.put(kLineControl, 0);
+    rig.put(kModemControl, kMcrLoop);
+    rig.put(kInterruptId, kFcrEnable);
+    rig.uart.transmit(bytes_of("loop"));
+    CHECK(rig.read_all() == "loop");
+    rig.open(kIerTransmit);
+    rig.get(kInterruptId);
+    rig.uart.transmit(bytes_of("!"));
+    CHECK(rig.irq.level);
+}
+
+TEST_CASE("serial: saved and restored in the middle of work, the guest notices nothing") {
+    Rig first;
+    first.open(kIerReceived | kIerTransmit | kIerLineStatus, kFifosOn8);
+    first.put(kScratch, 0x5a);
+    first.put(kLineControl, 0x83);
+    first.put(0, 1);
+    first.put(kLineControl, 0x03);
+    first.type("0123456789abcdefghij");  // more than the FIFO holds
+    first.uart.receive_break();
+    first.type("end");
+    CHECK(first.get(kData) == '0');
+    const auto bytes = saved(first.uart);
+
+    Rig second;
+    REQUIRE(restores(second.uart, bytes));
+    CHECK(saved(second.uart) == bytes);
+    CHECK(second.irq.level);
+    CHECK(second.get(kScratch) == 0x5a);
+    CHECK(second.get(kInterruptId) == (kIirFifosOn | kIirReceived));
+    std::string text;
+    unsigned breaks = 0;
+    for (unsigned status = second.get(kLineStatus); (status & kLsrDataReady) != 0;
+         status = second.get(kLineStatus)) {
+        breaks += (status & kLsrBreak) != 0 ? 1 : 0;
+        text.push_back(static_cast<char>(second.get(kData)));
+    }
+    CHECK(text == std::string("123456789abcdefghij\0end", 23));
+    CHECK(breaks == 1);
+    CHECK(second.get(kInterruptId) == (kIirFifosOn | kIirTransmit));
+    second.put(kLineControl, 0x83);
+    CHECK(second.get(0) == 1);
+}
+
+TEST_CASE("serial: damaged bytes are refused and leave it as after a reset") {
+    Rig rig;
+    rig.open(kIerReceived, kFifosOn8);
+    rig.type("abc");
+    const auto good = saved(rig.uart);
+    const auto fresh = saved(Rig().uart);
+    const auto refused = [&](std::span<const std::byte> bytes) {
+        REQUIRE(restores(rig.uart, good));
+        CHECK_FALSE(restores(rig.uart, bytes));
+        CHECK(saved(rig.uart) == fresh);
+        CHECK_FALSE(rig.irq.level);
+    };
+    for_each_damage(good, refused);
+    constexpr size_t kPayload = 10;
+    // Bits that don't exist in: IER, FCR, MCR, LSR errors, MSR deltas; polls; THRE; FIFO count (high byte);
+    // a character's errors.
+    for (const size_t at : {0u, 1u, 3u, 7u, 8u, 9u, 10u, 12u, 14u}) {
+        auto bytes = good;
+        bytes[kPayload + at] = std::byte{0xff};
+        INFO("payload byte " << at);
+        refused(bytes);
+    }
+    auto no_fifo = good;  // three characters, but FIFOs off
+    no_fifo[kPayload + 1] = std::byte{0};
+    refused(no_fifo);
+}
