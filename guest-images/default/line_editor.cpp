@@ -14,12 +14,14 @@ constexpr unsigned kLineSize = 256;
 constexpr char kBell = 0x07;
 constexpr char kBackspace = 0x08;
 constexpr char kCtrlU = 0x15;
+constexpr char kEscape = 0x1b;
 constexpr char kDelete = 0x7f;
 
 struct Line {
     char bytes[kLineSize];
     unsigned length;
-    bool after_cr;  // the LF of a CR LF pair is no line of its own
+    bool after_cr;   // the LF of a CR LF pair is no line of its own
+    bool in_escape;  // an arrow key sends ESC [ A: dropped up to its last letter
 };
 constinit Line line = {};
 constinit volatile bool button = false;
@@ -44,8 +46,18 @@ void insert(char key) {
     put(Text(&key, 1));
 }
 
+// True for the bytes of an escape sequence (ECMA-48, 5.4: it ends with 0x40-0x7e, after the `[` or `O` that
+// introduces it).
+bool belongs_to_escape(char key) {
+    const bool started = line.in_escape;
+    const bool last = key >= '@' && key != '[' && key != 'O';
+    line.in_escape = key == kEscape || (started && key >= ' ' && !last);
+    return started || line.in_escape;
+}
+
 // True when the key ends the line.
 bool edit(char key) {
+    if (belongs_to_escape(key) && key >= ' ') return false;
     const bool second_half = key == '\n' && line.after_cr;
     line.after_cr = key == '\r';
     if (second_half) return false;
