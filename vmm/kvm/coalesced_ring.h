@@ -28,8 +28,10 @@ class CoalescedRing {
     bool valid() const { return ring_ != nullptr; }
     // Any thread, no lock: whether something may be waiting.
     bool empty() const;
-    // Takes the oldest write; false when there is none. One taker at a time (the caller's mutex).
-    bool take(Write& write);
+    // One taker at a time (the caller's mutex). peek: the write behind `skip` older ones; false when there is
+    // none. pop: the oldest `count` have been dealt with, and KVM may use their places.
+    bool peek(uint32_t skip, Write& write) const;
+    void pop(uint32_t count);
 
   private:
     kvm_coalesced_mmio_ring* ring_ = nullptr;

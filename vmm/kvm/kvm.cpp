@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "vmm/kvm/abi_x86.h"
 #include "vmm/kvm/ioctl.h"
 #include "vmm/kvm/vm.h"
 
@@ -13,17 +14,6 @@ namespace carrel::kvm {
 namespace {
 
 constexpr int kApiVersion = 12;  // 4.1
-
-// KVM structures end in arrays of unknown length: storage for the header and `count` entries.
-template <class Header, class Entry>
-class Trailing {
-  public:
-    explicit Trailing(size_t count) : storage_((sizeof(Header) + count * sizeof(Entry) + 7) / 8) {}
-    Header* header() { return reinterpret_cast<Header*>(storage_.data()); }
-
-  private:
-    std::vector<uint64_t> storage_;
-};
 
 Error explain_open_failure(const std::string& path, const Error& cause, int code) {
     switch (code) {
@@ -71,24 +61,23 @@ uint32_t Kvm::max_vcpus() const {
 
 Result<CpuidTable> Kvm::supported_cpuid() const {
     constexpr size_t kMostEntries = 512;
-    Trailing<kvm_cpuid2, kvm_cpuid_entry2> list(kMostEntries);
-    list.header()->nent = kMostEntries;
-    TRY(checked_ioctl("list the CPUID leaves", fd(), KVM_GET_SUPPORTED_CPUID, list.header()));
+    abi::CpuidList list(kMostEntries);
+    list.header()->count = kMostEntries;
+    TRY(checked_ioctl("list the CPUID leaves", fd(), abi::kGetSupportedCpuid, list.header()));
     CpuidTable table;
-    for (uint32_t i = 0; i < list.header()->nent; ++i) {
-        const kvm_cpuid_entry2& e = list.header()->entries[i];
-        table.push_back(CpuidLeaf{e.function, e.index, (e.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0,
-                                  e.eax, e.ebx, e.ecx, e.edx});
+    for (const kvm_cpuid_entry2& e : list.entries()) {
+        const bool index_matters = (e.flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX) != 0;
+        table.push_back(CpuidLeaf{e.function, e.index, index_matters, e.eax, e.ebx, e.ecx, e.edx});
     }
     return table;
 }
 
 Result<std::vector<uint32_t>> Kvm::msr_list() const {
     constexpr size_t kMostMsrs = 1024;
-    Trailing<kvm_msr_list, uint32_t> list(kMostMsrs);
-    list.header()->nmsrs = kMostMsrs;
-    TRY(checked_ioctl("list the MSRs", fd(), KVM_GET_MSR_INDEX_LIST, list.header()));
-    return std::vector<uint32_t>(list.header()->indices, list.header()->indices + list.header()->nmsrs);
+    abi::MsrIndexList list(kMostMsrs);
+    list.header()->count = kMostMsrs;
+    TRY(checked_ioctl("list the MSRs", fd(), abi::kGetMsrIndexList, list.header()));
+    return std::vector<uint32_t>(list.entries().begin(), list.entries().end());
 }
 
 Result<size_t> Kvm::run_size() const {

@@ -5,6 +5,7 @@
 
 #include "vmm/base/check.h"
 #include "vmm/base/signals.h"
+#include "vmm/kvm/abi_x86.h"
 #include "vmm/kvm/ioctl.h"
 
 namespace carrel::kvm {
@@ -54,10 +55,9 @@ void install_kick_handler() {
 Vcpu::Vcpu(Fd fd, Mapping run, uint32_t id) : fd_(std::move(fd)), run_(std::move(run)), id_(id) {}
 
 Result<void> Vcpu::set_cpuid(const CpuidTable& table) {
-    std::vector<uint64_t> storage((sizeof(kvm_cpuid2) + table.size() * sizeof(kvm_cpuid_entry2) + 7) / 8);
-    auto* const list = reinterpret_cast<kvm_cpuid2*>(storage.data());
+    abi::CpuidList list(table.size());
     for (const CpuidLeaf& leaf : table) {
-        kvm_cpuid_entry2& e = list->entries[list->nent++];
+        kvm_cpuid_entry2 e{};
         e.function = leaf.function;
         e.index = leaf.index;
         e.flags = leaf.index_matters ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0;
@@ -65,8 +65,9 @@ Result<void> Vcpu::set_cpuid(const CpuidTable& table) {
         e.ebx = leaf.ebx;
         e.ecx = leaf.ecx;
         e.edx = leaf.edx;
+        list.push(e);
     }
-    TRY(checked_ioctl("set the CPUID leaves", fd(), KVM_SET_CPUID2, list));
+    TRY(checked_ioctl("set the CPUID leaves", fd(), abi::kSetCpuid, list.header()));
     return {};
 }
 
@@ -81,12 +82,9 @@ Result<uint32_t> Vcpu::tsc_khz() const {
 }
 
 Result<void> Vcpu::set_msr(uint32_t index, uint64_t value) {
-    alignas(kvm_msrs) std::byte storage[sizeof(kvm_msrs) + sizeof(kvm_msr_entry)]{};
-    auto* const msrs = reinterpret_cast<kvm_msrs*>(storage);
-    msrs->nmsrs = 1;
-    msrs->entries[0].index = index;
-    msrs->entries[0].data = value;
-    TRY_ASSIGN(const int done, checked_ioctl("set an MSR", fd(), KVM_SET_MSRS, msrs));
+    abi::MsrList list(1);
+    list.push(kvm_msr_entry{index, 0, value});
+    TRY_ASSIGN(const int done, checked_ioctl("set an MSR", fd(), abi::kSetMsrs, list.header()));
     if (done != 1) return host_error("KVM refused to set MSR " + std::to_string(index));
     return {};
 }

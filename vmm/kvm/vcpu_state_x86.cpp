@@ -11,6 +11,7 @@
 
 #include <algorithm>
 
+#include "vmm/kvm/abi_x86.h"
 #include "vmm/kvm/state_x86.h"
 #include "vmm/kvm/vcpu.h"
 
@@ -28,22 +29,11 @@ struct Msr {
     uint64_t value;
 };
 
-// A KVM_GET_MSRS or KVM_SET_MSRS argument for some MSRs.
-class MsrList {
-  public:
-    explicit MsrList(std::span<const Msr> msrs)
-        : storage_((sizeof(kvm_msrs) + msrs.size() * sizeof(kvm_msr_entry)) / 8 + 1) {
-        for (const Msr& msr : msrs) {
-            kvm_msr_entry& entry = get()->entries[get()->nmsrs++];
-            entry.index = msr.index;
-            entry.data = msr.value;
-        }
-    }
-    kvm_msrs* get() { return reinterpret_cast<kvm_msrs*>(storage_.data()); }
-
-  private:
-    std::vector<uint64_t> storage_;
-};
+abi::MsrList list_of(std::span<const Msr> msrs) {
+    abi::MsrList list(msrs.size());
+    for (const Msr& msr : msrs) list.push(kvm_msr_entry{msr.index, 0, msr.value});
+    return list;
+}
 
 // KVM lists MSRs that this vCPU's CPUID hides and stops at the first that it refuses: go on after it, without
 // it.
@@ -52,10 +42,11 @@ Result<std::vector<Msr>> read_msrs(int fd, const std::vector<uint32_t>& wanted) 
     for (const uint32_t index : wanted) left.push_back(Msr{index, 0, 0});
     std::vector<Msr> values;
     while (!left.empty()) {
-        MsrList list(left);
-        TRY_ASSIGN(const int done, checked_ioctl("read MSRs", fd, KVM_GET_MSRS, list.get()));
-        for (int i = 0; i < done; ++i)
-            values.push_back(Msr{list.get()->entries[i].index, 0, list.get()->entries[i].data});
+        abi::MsrList list = list_of(left);
+        TRY_ASSIGN(const int done, checked_ioctl("read MSRs", fd, abi::kGetMsrs, list.header()));
+        for (const kvm_msr_entry& entry : list.entries().first(static_cast<size_t>(done))) {
+            values.push_back(Msr{entry.index, 0, entry.data});
+        }
         left.erase(left.begin(), left.begin() + std::min<long>(done + 1, static_cast<long>(left.size())));
     }
     return values;
@@ -74,8 +65,8 @@ Result<void> write_msrs(int fd, std::vector<Msr> msrs) {
     });
     std::span<const Msr> left = msrs;
     while (!left.empty()) {
-        MsrList list(left);
-        TRY_ASSIGN(const int done, checked_ioctl("write MSRs", fd, KVM_SET_MSRS, list.get()));
+        abi::MsrList list = list_of(left);
+        TRY_ASSIGN(const int done, checked_ioctl("write MSRs", fd, abi::kSetMsrs, list.header()));
         left = left.subspan(std::min(static_cast<size_t>(done) + 1, left.size()));
     }
     return {};
@@ -97,7 +88,7 @@ Result<void> Vcpu::save(ByteWriter& writer, const std::vector<uint32_t>& msr_lis
     TRY(save_by_ioctl<kvm_regs>(writer, "read the general registers", fd(), KVM_GET_REGS));
     TRY(save_by_ioctl<kvm_sregs>(writer, "read the system registers", fd(), KVM_GET_SREGS));
     TRY(save_by_ioctl<kvm_xcrs>(writer, "read XCR0", fd(), KVM_GET_XCRS));
-    TRY(save_by_ioctl<kvm_xsave>(writer, "read the XSAVE area", fd(), KVM_GET_XSAVE));
+    TRY(save_by_ioctl<abi::Xsave>(writer, "read the XSAVE area", fd(), abi::kGetXsave));
     TRY(save_by_ioctl<kvm_debugregs>(writer, "read the debug registers", fd(), KVM_GET_DEBUGREGS));
     TRY(save_by_ioctl<kvm_lapic_state>(writer, "read the local APIC", fd(), KVM_GET_LAPIC));
     TRY_ASSIGN(const std::vector<Msr> msrs, read_msrs(fd(), msr_list));
@@ -114,7 +105,7 @@ Result<void> Vcpu::restore(ByteReader& reader) {
     TRY(restore_by_ioctl<kvm_regs>(part, "restore the general registers", fd(), KVM_SET_REGS));
     TRY(restore_by_ioctl<kvm_sregs>(part, "restore the system registers", fd(), KVM_SET_SREGS));
     TRY(restore_by_ioctl<kvm_xcrs>(part, "restore XCR0", fd(), KVM_SET_XCRS));
-    TRY(restore_by_ioctl<kvm_xsave>(part, "restore the XSAVE area", fd(), KVM_SET_XSAVE));
+    TRY(restore_by_ioctl<abi::Xsave>(part, "restore the XSAVE area", fd(), abi::kSetXsave));
     TRY(restore_by_ioctl<kvm_debugregs>(part, "restore the debug registers", fd(), KVM_SET_DEBUGREGS));
     TRY(restore_by_ioctl<kvm_lapic_state>(part, "restore the local APIC", fd(), KVM_SET_LAPIC));
     TRY(restore_msrs(fd(), part));
