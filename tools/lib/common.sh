@@ -48,31 +48,38 @@ with_lock() {
 # with_progress TEXT COMMAND...: runs COMMAND with its output kept; after two seconds a line with TEXT and
 # the time that passed shows on a terminal. A failing COMMAND's output is shown, and its status returned.
 with_progress() {
-    local text=$1 log pid status=0
+    local text=$1 name log status=0 line=''
     shift
-    log=$(mktemp)
-    # The subshell drops its copy of the cache's lock only when COMMAND ends: the lock covers the work.
-    "$@" >"$log" 2>&1 &
-    pid=$!
+    # Without a name from here on: nothing to remove when we are interrupted.
+    name=$(mktemp)
+    exec {log}<>"$name"
+    rm -f "$name"
     if [[ -t 2 ]]; then
-        progress_line "$text" "$pid"
+        # The line is what runs in the background, so that Ctrl-C reaches COMMAND.
+        progress_line "$text" {log}>&- &
+        line=$!
     else
         say "$text ..."
     fi
-    wait "$pid" || status=$?
-    [[ $status -eq 0 ]] || tail -n 20 "$log" >&2
-    rm -f "$log"
+    "$@" >&"$log" 2>&1 || status=$?
+    if [[ -n $line ]]; then
+        kill "$line" 2>/dev/null || true
+        wait "$line" 2>/dev/null || true
+        printf '\r\033[K' >&2
+    fi
+    [[ $status -eq 0 ]] || tail -n 20 "/proc/$$/fd/$log" >&2
+    exec {log}>&-
     return "$status"
 }
 
-# progress_line TEXT PID: keeps one line on the terminal up to date until PID has ended.
+# progress_line TEXT: keeps one line on the terminal up to date while this script lives.
 progress_line() {
-    local text=$1 pid=$2 begin=$SECONDS
-    while kill -0 "$pid" 2>/dev/null; do
-        ((SECONDS - begin < 2)) || printf '\r%s ... %d s ' "$text" "$((SECONDS - begin))" >&2
-        sleep 0.2
+    local begin=$SECONDS
+    sleep 2
+    while kill -0 $$ 2>/dev/null; do
+        printf '\r%s ... %d s ' "$1" "$((SECONDS - begin))" >&2
+        sleep 1
     done
-    ((SECONDS - begin < 2)) || printf '\r\033[K' >&2
 }
 
 # missing_packages PKG...: prints those that aren't installed.

@@ -1,0 +1,25 @@
+# One interface target for each library that unpacks kernels: carrel_zlib, carrel_lzma, carrel_zstd, carrel_lz4.
+# With CARREL_STATIC they are the archives that Debian's -dev packages carry beside the shared objects.
+option(CARREL_STATIC "Link the libraries that have archives statically" OFF)
+
+function(carrel_compression_lib NAME LIBRARY HEADER)
+  if(TARGET carrel_${NAME})
+    return()
+  endif()
+  string(TOUPPER ${NAME} var)
+  set(wanted ${LIBRARY})
+  if(CARREL_STATIC)
+    set(wanted lib${LIBRARY}.a)
+  endif()
+  find_path(CARREL_${var}_INCLUDE ${HEADER} REQUIRED)
+  find_library(CARREL_${var}_LIBRARY_${CARREL_STATIC} NAMES ${wanted} REQUIRED)
+  mark_as_advanced(CARREL_${var}_INCLUDE CARREL_${var}_LIBRARY_${CARREL_STATIC})
+  add_library(carrel_${NAME} INTERFACE)
+  target_include_directories(carrel_${NAME} SYSTEM INTERFACE "${CARREL_${var}_INCLUDE}")
+  target_link_libraries(carrel_${NAME} INTERFACE "${CARREL_${var}_LIBRARY_${CARREL_STATIC}}")
+endfunction()
+
+carrel_compression_lib(zlib z zlib.h)
+carrel_compression_lib(lzma lzma lzma.h)
+carrel_compression_lib(zstd zstd zstd.h)
+carrel_compression_lib(lz4 lz4 lz4.h)
