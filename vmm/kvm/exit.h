@@ -35,7 +35,7 @@ struct IgnoredExit {};      // nothing for us to do
 struct FailedExit {
     uint32_t reason;     // KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTERNAL_ERROR, or one we don't know
     uint64_t code;       // hardware entry failure reason, suberror
-    uint64_t detail[4];  // KVM_EXIT_INTERNAL_ERROR's data
+    uint64_t detail[8];  // KVM_EXIT_INTERNAL_ERROR's data
     uint32_t details;
 };
 // KVM_RUN itself failed.
