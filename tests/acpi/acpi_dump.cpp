@@ -1,5 +1,5 @@
 // acpi_dump DIR: writes DIR/PLATFORM/SIGNATURE.aml for each table of each sample platform, for iasl.sh.
-// acpi_dump --image ADDRESS FILE: the default platform's tables as they would lie at ADDRESS.
+// acpi_dump --image ADDRESS FILE: the default platform's tables as they lie at ADDRESS, for linux.sh.
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>

@@ -64,7 +64,7 @@ std::map<std::string, Bytes> walk_tables(const Bytes& image, Gpa base) {
 
 std::map<std::string, Platform> sample_platforms() {
     const Platform bare{.apic_ids = {0}, .com1 = {}, .pci = {}};
-    return {{"default", Platform{.apic_ids = {0}}}, {"bare", bare}, {"everything", everything()}};
+    return {{"default", Platform{.apic_ids = {0, 1, 2, 3}}}, {"bare", bare}, {"everything", everything()}};
 }
 
 }  // namespace carrel::acpi

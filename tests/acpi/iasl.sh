@@ -1,11 +1,13 @@
 #!/bin/bash
 # usage: tests/acpi/iasl.sh [ACPI_DUMP]
 # Our tables seen by iasl (package acpica-tools): it takes them apart without a complaint, finds in them what we
-# meant, and puts them together again to the same bytes. ACPI_DUMP is the program of that name in the build folder.
+# meant, and puts them together again to the same bytes.
+# ACPI_DUMP is the program of that name: build-test/debug/tests/acpi/acpi_dump unless told otherwise.
 set -uo pipefail
-dump=$(realpath -- "${1:-build/tests/acpi/acpi_dump}")
+dump=${1:+$(realpath -- "$1")}
 # shellcheck source=tests/tools/lib.sh
 . "$(dirname "$0")/../tools/lib.sh"
+dump=${dump:-${BUILD:-$PWD/build-test}/debug/tests/acpi/acpi_dump}
 
 if ! command -v iasl >/dev/null; then
     skip 'acpi: iasl' 'iasl is missing; install acpica-tools'
