@@ -1,0 +1,166 @@
+// bzImage by the 64-bit entry. The payload is unpacked here, straight to where it will run; where carrel has
+// no library for its packing, the guest's own decompressor runs in its place.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "boot/bad_file.h"
+#include "boot/bzimage_file.h"
+#include "boot/cmdline.h"
+#include "boot/codec.h"
+#include "boot/image_placement.h"
+#include "boot/kaslr.h"
+#include "boot/linux_entry_x86.h"
+#include "boot/linux_image.h"
+#include "boot/loaders.h"
+
+namespace carrel::boot {
+namespace {
+
+constexpr size_t kHeadSize = 4096;    // holds the ELF header and the program headers of every kernel
+constexpr uint64_t kEntry64 = 0x200;  // boot.rst, "64-bit Boot Protocol": from the start of the loaded code
+constexpr size_t kSizeSuffix = sizeof(uint32_t);
+
+struct PackedKernel {
+    const BzImageFile& file;
+    const Codec& codec;
+    std::span<const std::byte> packed;
+    std::string name;  // "vmlinuz, unpacked payload"
+};
+
+Error bad_payload(const LoadContext& context, const PackedKernel& kernel, const std::string& what) {
+    return bad_file(
+        context.image.name(), kernel.file.payload_at,
+        fmt::format("the {} payload of {} bytes {}", kernel.codec.name(), kernel.packed.size(), what));
+}
+
+// Headers first, so that everything is checked and placed before guest memory is touched.
+Result<ElfFile> peek(const LoadContext& context, const PackedKernel& kernel) {
+    std::array<std::byte, kHeadSize> head{};
+    const auto room = std::span(head).first(std::min<size_t>(head.size(), kernel.file.unpacked_size));
+    const auto size = kernel.codec.unpack(kernel.packed, room, Codec::Extent::kPrefix);
+    if (!size) return bad_payload(context, kernel, "can't be unpacked");
+    return parse_elf(room.first(*size), {kernel.name, kernel.file.unpacked_size});
+}
+
+ImageNeeds needs_of(const ElfFile& elf, const PackedKernel& kernel) {
+    ImageNeeds needs;
+    needs.preferred = Gpa{elf.lowest()};
+    needs.alignment = std::max<uint64_t>(kernel.file.header.kernel_alignment, kLeastKernelAlignment);
+    needs.before = elf.segments.front().offset;
+    needs.image_size = elf.image_size();
+    needs.after = std::max(needs.image_size, kernel.file.unpacked_size - needs.before);
+    needs.movable = kernel.file.header.relocatable_kernel != 0 && elf.lowest() % needs.alignment == 0;
+    return needs;
+}
+
+Result<void> unpack_whole(const LoadContext& context, const PackedKernel& kernel, std::span<std::byte> room) {
+    const auto size =
+        kernel.codec.unpack(kernel.packed, room.first(kernel.file.unpacked_size), Codec::Extent::kWhole);
+    if (!size) {
+        return bad_payload(
+            context, kernel,
+            fmt::format("can't be unpacked to the {} bytes that it announces", kernel.file.unpacked_size));
+    }
+    if (*size == kernel.file.unpacked_size) return {};
+    return bad_payload(context, kernel,
+                       fmt::format("unpacks to {} bytes and announces {}", *size, kernel.file.unpacked_size));
+}
+
+// What follows the ELF file in the payload, copied away only where the image will be.
+std::span<const std::byte> save_table(const ElfFile& elf, std::span<const std::byte> payload,
+                                      std::vector<std::byte>& copy) {
+    if (elf.end >= payload.size()) return {};
+    const auto table = payload.subspan(elf.end);
+    if (elf.segments.front().offset + elf.image_size() <= elf.end) return table;
+    copy.assign(table.begin(), table.end());
+    return copy;
+}
+
+Result<void> unpack_into_place(LoadContext& context, const PackedKernel& kernel, const ElfFile& elf,
+                               const ImageNeeds& needs, Gpa base) {
+    auto window = context.memory.window(Gpa{raw(base) - needs.before}, needs.before + needs.after);
+    CHECK(window.has_value());
+    const auto room = window->bytes();
+    TRY(unpack_whole(context, kernel, room));
+    std::vector<std::byte> copy;
+    const auto table = save_table(elf, room.first(kernel.file.unpacked_size), copy);
+    if (!place_unpacked(elf, {room, kernel.file.unpacked_size})) {
+        return bad_payload(context, kernel, "has its segments in another order than memory");
+    }
+    randomise_virtual_base(context,
+                           {elf, room.subspan(needs.before, needs.image_size), table, needs.alignment});
+    window->complete(room.size());
+    return {};
+}
+
+Result<void> load_unpacked(LoadContext& context, const PackedKernel& kernel) {
+    TRY_ASSIGN(const ElfFile elf, peek(context, kernel));
+    if (!elf.entry_is_physical()) {
+        return bad_file(kernel.name, 0,
+                        fmt::format("the entry point {:#x} lies outside the image", elf.entry));
+    }
+    const ImageNeeds needs = needs_of(elf, kernel);
+    const bool kaslr = no_kaslr_reason(context).empty();
+    const Gpa initrd_limit{uint64_t{kernel.file.header.initrd_addr_max} + 1};
+    TRY_ASSIGN(const Gpa base,
+               place_kernel(context, needs, initrd_limit, kaslr && fixed_physical_reason(context).empty()));
+    TRY(unpack_into_place(context, kernel, elf, needs, base));
+    context.result.image_base = base;
+    context.result.image_size = needs.image_size;
+    return enter_linux64(context, kernel.file.header, raw(base) + (elf.entry - elf.lowest()), kaslr);
+}
+
+// The code with its payload goes to any aligned place with init_size bytes of room; it moves itself from
+// there.
+Result<void> load_packed(LoadContext& context, const BzImageFile& file) {
+    ImageNeeds needs;
+    needs.preferred = Gpa{file.header.pref_address};
+    needs.alignment = file.header.kernel_alignment;
+    needs.image_size = needs.after = std::max<uint64_t>(file.header.init_size, file.code.size());
+    needs.movable = file.header.relocatable_kernel != 0;
+    const Gpa initrd_limit{uint64_t{file.header.initrd_addr_max} + 1};
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit, false));
+    CHECK(context.memory.write_bytes(base, file.code));
+    context.result.image_base = base;
+    context.result.image_size = needs.image_size;
+    context.result.notes.emplace_back(
+        "the payload is packed in a way that carrel can't unpack: the guest does it, slower");
+    setup_header header = file.header;
+    header.code32_start = static_cast<uint32_t>(raw(base));
+    return enter_linux64(context, header, raw(base) + kEntry64, no_kaslr_reason(context).empty());
+}
+
+class BzImageLoader final : public BootLoader {
+  public:
+    bool recognises(const KernelImage& image) const override { return is_bzimage(image.bytes()); }
+
+    Result<BootResult> load(const KernelImage& image, const BootRequest& request,
+                            GuestMemory& memory) const override {
+        TRY_ASSIGN(const BzImageFile file, parse_bzimage(image));
+        LoadContext context(image, request, memory);
+        const Codec* const codec = find_codec(file.payload);
+        context.result.format =
+            fmt::format("bzImage ({}), Linux {}", codec != nullptr ? codec->name() : "packed", file.release);
+        if (codec == nullptr) {
+            TRY(load_packed(context, file));
+            return std::move(context.result);
+        }
+        const size_t suffix = codec->size_is_appended() ? kSizeSuffix : 0;
+        const PackedKernel kernel{file, *codec, file.payload.first(file.payload.size() - suffix),
+                                  image.name() + ", unpacked payload"};
+        TRY(load_unpacked(context, kernel));
+        return std::move(context.result);
+    }
+};
+
+}  // namespace
+
+const BootLoader& bzimage_loader() {
+    static const BzImageLoader kLoader;
+    return kLoader;
+}
+
+}  // namespace carrel::boot

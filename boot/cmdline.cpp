@@ -1,0 +1,47 @@
+#include "boot/cmdline.h"
+
+#include <algorithm>
+
+namespace carrel::boot {
+namespace {
+
+// The next word and its delimiter are taken off `rest`; empty at the end. As in Linux, any blank separates.
+std::string_view take_word(std::string_view& rest) {
+    constexpr std::string_view kBlanks = " \t\n\r\v\f";
+    rest.remove_prefix(std::min(rest.find_first_not_of(kBlanks), rest.size()));
+    const std::string_view word = rest.substr(0, rest.find_first_of(kBlanks));
+    rest.remove_prefix(word.size());
+    return word;
+}
+
+template <class Predicate>
+bool any_word(std::string_view cmdline, Predicate predicate) {
+    for (auto word = take_word(cmdline); !word.empty(); word = take_word(cmdline)) {
+        if (predicate(word)) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+bool has_word(std::string_view cmdline, std::string_view word) {
+    return any_word(cmdline, [&](std::string_view found) { return found == word; });
+}
+
+bool has_prefix(std::string_view cmdline, std::string_view prefix) {
+    return any_word(cmdline, [&](std::string_view found) { return found.starts_with(prefix); });
+}
+
+// In front, so that what a person wrote has the last word, and so that a "--" of theirs doesn't hide it from
+// the kernel. No reboot=: our tables have ACPI's reset register, and before they are read Linux pulses the
+// 8042's reset line, which works. No i8042.*: the tables say that there is none.
+std::string final_cmdline(const std::string& user) {
+    std::string line;
+    if (!has_prefix(user, "console=")) line += "console=ttyS0 ";
+    if (!has_prefix(user, "panic=")) line += "panic=-1 ";
+    line += user;
+    if (line.ends_with(' ') && user.empty()) line.pop_back();
+    return line;
+}
+
+}  // namespace carrel::boot

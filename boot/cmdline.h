@@ -1,0 +1,19 @@
+// The kernel's command line: words, and what carrel adds to them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace carrel::boot {
+
+// The command line that the kernel gets: what a person needs but didn't say, before what they said.
+//   console=ttyS0  unless they name a console: else nothing would be seen
+//   panic=-1       unless they say panic=: a panic resets at once, so that the run ends and its status is
+//   known
+std::string final_cmdline(const std::string& user);
+
+// Whether `cmdline` has exactly this word, or a word that begins with `prefix`.
+bool has_word(std::string_view cmdline, std::string_view word);
+bool has_prefix(std::string_view cmdline, std::string_view prefix);
+
+}  // namespace carrel::boot

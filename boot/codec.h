@@ -1,0 +1,32 @@
+// Codec: one way in which the kernel's payload can be packed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace carrel::boot {
+
+// Stateless; any thread. The packed bytes are hostile and may even change while they are read.
+class Codec {
+  public:
+    virtual ~Codec() = default;
+    virtual std::string_view name() const = 0;
+    virtual bool recognises(std::span<const std::byte> packed) const = 0;
+    // Whether the payload's last four bytes, its unpacked size, are the kernel build's and no part of the
+    // stream (Linux scripts/Makefile.lib, size_append).
+    virtual bool size_is_appended() const { return true; }
+    // Unpacks into `to` and says how many bytes that gave; never writes outside it, never needs memory in
+    // proportion to what the stream claims. `whole`: all of the stream, which must fit. Otherwise its first
+    // to.size() bytes. Nothing: the stream is damaged, too long, or in a dialect that the library doesn't
+    // know.
+    enum class Extent { kWhole, kPrefix };
+    virtual std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
+                                           Extent extent) const = 0;
+};
+
+// The one whose magic `packed` begins with; null: none that was built in.
+const Codec* find_codec(std::span<const std::byte> packed);
+
+}  // namespace carrel::boot

@@ -1,0 +1,64 @@
+// LZ4's legacy frame (lz4_Frame_format.md, "Legacy frame"): | magic | size | block | size | block | …, each
+// block unpacks by itself to 8 MiB, the last one to less.
+#include <lz4.h>
+
+#include <algorithm>
+
+#include "boot/codecs.h"
+#include "vmm/model/gpa.h"
+
+namespace carrel::boot {
+namespace {
+
+constexpr std::array<unsigned char, 4> kMagic = {0x02, 0x21, 0x4c, 0x18};
+constexpr uint64_t kBlock = 8 * kMiB;
+
+// The next block is taken off `rest`; nothing where its size is a lie.
+std::optional<std::span<const std::byte>> take_block(std::span<const std::byte>& rest) {
+    uint32_t size = 0;
+    if (rest.size() < sizeof size) return std::nullopt;
+    std::memcpy(&size, rest.data(), sizeof size);
+    rest = rest.subspan(sizeof size);
+    if (size == 0 || size > rest.size() || size > static_cast<uint32_t>(LZ4_COMPRESSBOUND(kBlock)))
+        return std::nullopt;
+    const auto block = rest.first(size);
+    rest = rest.subspan(size);
+    return block;
+}
+
+int unpack_block(std::span<const std::byte> block, std::span<std::byte> to, Codec::Extent extent) {
+    const auto* const from = reinterpret_cast<const char*>(block.data());
+    auto* const target = reinterpret_cast<char*>(to.data());
+    const auto size = static_cast<int>(block.size());
+    const auto room = static_cast<int>(std::min<uint64_t>(to.size(), kBlock));
+    if (extent == Codec::Extent::kWhole) return LZ4_decompress_safe(from, target, size, room);
+    return LZ4_decompress_safe_partial(from, target, size, room, room);
+}
+
+class Lz4 final : public Codec {
+  public:
+    std::string_view name() const override { return "lz4"; }
+    bool recognises(std::span<const std::byte> packed) const override { return begins_with(packed, kMagic); }
+    std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
+                                   Extent extent) const override {
+        auto rest = packed.subspan(kMagic.size());
+        uint64_t done = 0;
+        while (!rest.empty() && (extent == Extent::kWhole || done < to.size())) {
+            const auto block = take_block(rest);
+            if (!block) return std::nullopt;
+            const int got = unpack_block(*block, to.subspan(done), extent);
+            if (got <= 0) return std::nullopt;
+            done += static_cast<uint64_t>(got);
+        }
+        return done;
+    }
+};
+
+}  // namespace
+
+const Codec& lz4_codec() {
+    static const Lz4 kCodec;
+    return kCodec;
+}
+
+}  // namespace carrel::boot
