@@ -1,0 +1,37 @@
+// Pty: a pseudo-terminal for a guest's console, which people attach to by its name (`screen /dev/pts/5`).
+#pragma once
+
+#include <string>
+
+#include "devices/backends/stream_fd.h"
+#include "vmm/base/fd.h"
+#include "vmm/base/opener.h"
+#include "vmm/base/result.h"
+
+namespace carrel {
+
+// The slave side is kept open here too, in raw mode. So the master never reports a hang-up: readers come and
+// go, the guest notices nothing, and what nobody reads stays in the kernel's buffer and then in
+// ConsoleOutput's, which drops its middle. Whoever attaches later sees the oldest 4 KiB or so that were left,
+// the line about dropped bytes, and the end.
+//
+// Any thread, one at a time.
+class Pty {
+  public:
+    static Result<Pty> open(Opener& opener);
+
+    const std::string& name() const { return name_; }  // "/dev/pts/5"
+    // For ConsoleOutput and ConsoleInput; they may outlive this object's other descriptors, but then a reader
+    // that goes away is an end.
+    Result<StreamFd> stream() const;
+
+  private:
+    Pty(Fd master, Fd slave, std::string name)
+        : master_(std::move(master)), slave_(std::move(slave)), name_(std::move(name)) {}
+
+    Fd master_;
+    Fd slave_;
+    std::string name_;
+};
+
+}  // namespace carrel
