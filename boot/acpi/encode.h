@@ -13,16 +13,17 @@ static_assert(std::endian::native == std::endian::little, "values are appended a
 
 using Bytes = std::vector<std::byte>;
 
+void append_bytes(Bytes& to, std::span<const std::byte> more);
+
 // A number or a packed struct, as it lies in memory.
 template <class T>
 void append(Bytes& to, const T& value) {
     static_assert(std::is_trivially_copyable_v<T> && std::has_unique_object_representations_v<T>,
                   "padding would put bytes of ours into the guest");
-    const auto bytes = std::as_bytes(std::span(&value, 1));
-    to.insert(to.end(), bytes.begin(), bytes.end());
+    append_bytes(to, std::as_bytes(std::span(&value, 1)));
 }
 inline void append(Bytes& to, const Bytes& more) {
-    to.insert(to.end(), more.begin(), more.end());
+    append_bytes(to, more);
 }
 
 }  // namespace carrel::acpi
