@@ -1,0 +1,151 @@
+#include "vmm/cli/run_session.h"
+
+#include <fmt/core.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+#include <cstring>
+
+#include "vmm/base/signals.h"
+#include "vmm/cli/exit_status.h"
+
+namespace carrel::cli {
+namespace {
+
+constexpr Nanoseconds kPowerButtonPatience = 10 * kSecond;
+
+const char* words(EndReason reason) {
+    switch (reason) {
+        case EndReason::kPowerOff: return "the guest powered off";
+        case EndReason::kReset: return "the guest asked for a reset";
+        case EndReason::kTripleFault: return "the guest took a triple fault";
+        case EndReason::kPanic: return "the guest's kernel panicked";
+        case EndReason::kTimeout: return "the guest timed out";
+        case EndReason::kHostFailure: return "the guest can't go on";
+        case EndReason::kUser: return "the guest was ended";
+    }
+    return "the guest ended";
+}
+
+}  // namespace
+
+RunSession::RunSession(const MachineConfig& config, LogLevel level, bool verbose)
+    : config_(config), verbose_(verbose), log_(STDERR_FILENO, level) {}
+
+RunSession::~RunSession() = default;
+
+int RunSession::run() {
+    if (const auto ready = set_up(); !ready.ok()) return refuse(ready.error());
+    tell_start();
+    if (const auto started = host_->start(); !started.ok()) return refuse(started.error());
+    main_loop_->run();
+    host_->stop_io();
+    guest_->console().finish();
+    return report(*report_);
+}
+
+// Signals first: every thread made later inherits that they are blocked, and main reads them from a
+// descriptor.
+Result<void> RunSession::set_up() {
+    TRY_ASSIGN(main_loop_, EventLoop::create());
+    TRY(take_signals());
+    TRY_ASSIGN(host_, Host::create(opener_, log_, clock_));
+    TRY_ASSIGN(guest_, host_->add(config_, [this](const GuestReport& report) {
+        main_loop_->post([this, report] { report_ = report; });
+        main_loop_->stop();
+    }));
+    return {};
+}
+
+Result<void> RunSession::take_signals() {
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the console's business
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN})
+        ::sigaddset(&set, number);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_.valid()) return os_error(errno, "cannot create a signalfd");
+    return main_loop_->watch(signals_.get(), EPOLLIN, [this](uint32_t) { on_signals(); });
+}
+
+void RunSession::on_signals() {
+    signalfd_siginfo info{};
+    while (::read(signals_.get(), &info, sizeof info) == sizeof info)
+        on_signal(static_cast<int>(info.ssi_signo));
+}
+
+void RunSession::on_signal(int number) {
+    switch (number) {
+        case SIGTERM:
+        case SIGINT:
+        case SIGHUP: return ask_to_end(number);
+        case SIGTSTP: return suspend();
+        case SIGCONT: return resume();
+        default: return;  // SIGTTOU, SIGTTIN: the console looks after itself
+    }
+}
+
+// The first one is a wish that the guest may follow, the second one isn't.
+void RunSession::ask_to_end(int number) {
+    const std::string name = std::string("SIG") + ::sigabbrev_np(number);
+    if (asked_) return end_guest("ended by a second signal (" + name + ")");
+    asked_ = true;
+    log_.warning("{}: power button pressed; a second signal, or 10 s, ends the guest", name);
+    host_->post([this] { guest_->press_power_button(); });
+    main_loop_->at(clock_.now() + kPowerButtonPatience,
+                   [this, name] { end_guest("didn't power off within 10 s of " + name); });
+}
+
+void RunSession::end_guest(std::string why) {
+    host_->post([this, why = std::move(why)] { guest_->end(MachineEnd{EndReason::kUser, why}); });
+}
+
+void RunSession::suspend() {
+    if (auto* const terminal = guest_->console().terminal(); terminal != nullptr) terminal->suspend();
+    ::kill(::getpid(), SIGSTOP);
+}
+
+void RunSession::resume() {
+    if (auto* const terminal = guest_->console().terminal(); terminal != nullptr) terminal->resume();
+    guest_->console().on_continue();
+}
+
+void RunSession::tell_start() const {
+    if (!verbose_) return;
+    const Machine& machine = guest_->machine();
+    fmt::print(stderr, "carrel: {}\ncarrel: command line: {}\n", machine.boot_result().format,
+               machine.cmdline());
+    for (const std::string& note : machine.boot_result().notes) fmt::print(stderr, "carrel: {}\n", note);
+}
+
+int RunSession::report(const GuestReport& report) {
+    const EndReason reason =
+        asked_ && report.end.reason == EndReason::kPowerOff ? EndReason::kUser : report.end.reason;
+    const bool quiet = reason == EndReason::kPowerOff || reason == EndReason::kReset;
+    if (!quiet || verbose_) {
+        fmt::print(stderr, "carrel: {}{}{}\n", words(report.end.reason),
+                   report.end.detail.empty() ? "" : ": ", report.end.detail);
+    }
+    if (verbose_) tell_statistics(report);
+    return exit_status(reason);
+}
+
+void RunSession::tell_statistics(const GuestReport& report) {
+    const MachineStatistics& s = report.statistics;
+    fmt::print(stderr, "carrel: {} exits to userspace: {} port, {} MMIO, {} interrupted, {} other\n", s.exits,
+               s.port_exits, s.mmio_exits, s.interrupted, s.other_exits);
+    if (s.unmapped_ports + s.unmapped_mmio != 0) {
+        fmt::print(stderr, "carrel: accesses that no device answered: {} port, {} MMIO\n", s.unmapped_ports,
+                   s.unmapped_mmio);
+    }
+}
+
+int RunSession::refuse(const Error& error) {
+    host_.reset();  // gives the terminal back
+    fmt::print(stderr, "carrel: {}\n", error.sentence());
+    return exit_status(error);
+}
+
+}  // namespace carrel::cli

@@ -1,0 +1,78 @@
+#include "vmm/host/guest.h"
+
+#include <fmt/format.h>
+
+namespace carrel {
+
+Result<std::unique_ptr<Guest>> Guest::create(const MachineConfig& config, const GuestServices& services,
+                                             std::function<void(const GuestReport&)> on_finished) {
+    TRY(check(config));
+    auto guest = std::make_unique<Guest>(config, services, std::move(on_finished));
+    TRY_ASSIGN(guest->console_,
+               GuestConsole::create(config.serial, services.io, services.opener, services.log));
+    TRY(guest->make_machine());
+    return guest;
+}
+
+Guest::Guest(MachineConfig config, const GuestServices& services,
+             std::function<void(const GuestReport&)> on_finished)
+    : config_(std::move(config)), services_(services), on_finished_(std::move(on_finished)) {}
+
+Guest::~Guest() = default;
+
+Result<void> Guest::make_machine() {
+    const MachineServices services{services_.opener,
+                                   services_.io,
+                                   services_.log,
+                                   services_.clock,
+                                   console_->output(),
+                                   console_->input_room(),
+                                   [this] { services_.io.post([this] { on_machine_end(); }); }};
+    TRY_ASSIGN(machine_, Machine::create(config_, services));
+    return {};
+}
+
+Result<void> Guest::start() {
+    TRY(console_->feed(*this, [this] { end(MachineEnd{EndReason::kUser, "ended with Ctrl-A x"}); }));
+    if (config_.timeout) {
+        timeout_ = services_.io.at(services_.clock.now() + *config_.timeout, [this] {
+            timeout_ = 0;
+            end(MachineEnd{EndReason::kTimeout,
+                           fmt::format("timed out after {} s", *config_.timeout / kSecond)});
+        });
+    }
+    return machine_->start();
+}
+
+void Guest::on_machine_end() {
+    MachineEnd end = machine_->ended().value_or(MachineEnd{});
+    const bool again = end.reason == EndReason::kReset && config_.on_reboot == OnReboot::kRestart;
+    if (!again) return finish(std::move(end));
+    if (auto restarted = restart(); !restarted.ok()) {
+        finish(MachineEnd{EndReason::kHostFailure, restarted.error().sentence()});
+    }
+}
+
+Result<void> Guest::restart() {
+    ++restarts_;
+    machine_.reset();  // its memory first: two at once may be more than the host has
+    TRY(make_machine());
+    return machine_->start();
+}
+
+void Guest::finish(MachineEnd end) {
+    if (timeout_ != 0) services_.io.cancel(std::exchange(timeout_, 0));
+    GuestReport report{std::move(end), {}, restarts_};
+    if (machine_) report.statistics = machine_->statistics();
+    on_finished_(report);
+}
+
+size_t Guest::room() {
+    return machine_ ? machine_->room() : 0;
+}
+
+void Guest::receive(std::span<const std::byte> bytes) {
+    if (machine_) machine_->receive(bytes);
+}
+
+}  // namespace carrel

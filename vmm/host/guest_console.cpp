@@ -1,0 +1,81 @@
+#include "vmm/host/guest_console.h"
+
+#include <unistd.h>
+
+#include "devices/backends/console_file.h"
+
+namespace carrel {
+
+Result<std::unique_ptr<GuestConsole>> GuestConsole::create(const SerialConfig& config, EventLoop& io,
+                                                           Opener& opener, Log& log) {
+    auto console = std::make_unique<GuestConsole>(io, log);
+    switch (config.kind) {
+        case SerialConfig::Kind::kStdio: TRY(console->open_stdio()); break;
+        case SerialConfig::Kind::kFile: TRY(console->open_file(config.path, opener)); break;
+        case SerialConfig::Kind::kPty: TRY(console->open_pty(opener)); break;
+        case SerialConfig::Kind::kNone: break;
+    }
+    return console;
+}
+
+// A closed stdin or stdout is legal: there is nothing to read then, or nobody to write to.
+Result<void> GuestConsole::open_stdio() {
+    if (auto target = StreamFd::borrow(STDOUT_FILENO, StreamFd::Use::kWrite); target.ok()) {
+        TRY_ASSIGN(output_, ConsoleOutput::create(io_, std::move(*target), log_));
+    }
+    auto source = StreamFd::borrow(STDIN_FILENO, StreamFd::Use::kRead);
+    if (!source.ok()) return {};
+    source_ = std::move(*source);
+    TRY_ASSIGN(terminal_, Terminal::open(STDIN_FILENO, Terminal::is_terminal(STDOUT_FILENO), log_));
+    return {};
+}
+
+Result<void> GuestConsole::open_file(const std::string& path, Opener& opener) {
+    TRY_ASSIGN(StreamFd target, open_console_file(opener, path));
+    TRY_ASSIGN(output_, ConsoleOutput::create(io_, std::move(target), log_));
+    return {};
+}
+
+// Its name goes to stderr whatever the log level: without it nobody could attach.
+Result<void> GuestConsole::open_pty(Opener& opener) {
+    TRY_ASSIGN(pty_, Pty::open(opener));
+    log_.write(LogLevel::kError, "the guest's serial port is " + pty_->name());
+    TRY_ASSIGN(StreamFd target, pty_->stream());
+    TRY_ASSIGN(output_, ConsoleOutput::create(io_, std::move(target), log_));
+    TRY_ASSIGN(source_, pty_->stream());
+    return {};
+}
+
+Result<void> GuestConsole::feed(ByteReceiver& receiver, std::function<void()> on_end_key) {
+    if (!source_) return {};
+    ConsoleInput::Options options;
+    options.terminal = terminal_.get();
+    options.help = &output();
+    options.on_end_key = std::move(on_end_key);
+    TRY_ASSIGN(input_, ConsoleInput::create(io_, std::move(*source_), receiver, std::move(options)));
+    source_.reset();
+    relay_.input = input_.get();
+    return {};
+}
+
+ByteSink& GuestConsole::output() {
+    if (output_) return *output_;
+    return nowhere_;
+}
+
+RoomListener& GuestConsole::input_room() {
+    return relay_;
+}
+
+void GuestConsole::on_continue() {
+    if (input_) input_->resume();
+}
+
+void GuestConsole::finish() {
+    relay_.input = nullptr;
+    input_.reset();
+    if (output_) output_->drain();
+    terminal_.reset();
+}
+
+}  // namespace carrel

@@ -1,0 +1,67 @@
+// GuestConsole: one guest's serial port, wired to what `--serial` names.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "devices/backends/console_input.h"
+#include "devices/backends/console_output.h"
+#include "devices/backends/pty.h"
+#include "devices/backends/terminal.h"
+#include "vmm/base/opener.h"
+#include "vmm/model/machine_config.h"
+
+namespace carrel {
+
+// Threads: create() and feed() before the io thread runs or on it; terminal() from main.
+class GuestConsole {
+  public:
+    static Result<std::unique_ptr<GuestConsole>> create(const SerialConfig& config, EventLoop& io,
+                                                        Opener& opener, Log& log);
+
+    GuestConsole(EventLoop& io, Log& log) : io_(io), log_(log) {}  // use create()
+
+    // Starts to carry input to `receiver`; `on_end_key` is Ctrl-A x.
+    Result<void> feed(ByteReceiver& receiver, std::function<void()> on_end_key);
+
+    ByteSink& output();                               // the guest's bytes go here
+    RoomListener& input_room();                       // tell it when the guest takes input again
+    Terminal* terminal() { return terminal_.get(); }  // null: none
+    // SIGCONT: raw again, and reading again.
+    void on_continue();
+    // Waits (bounded) until what the guest wrote is with its reader, and gives the terminal back. io thread
+    // stopped.
+    void finish();
+
+  private:
+    // `--serial none`, and a console without input.
+    class Nowhere final : public ByteSink, public RoomListener {
+      public:
+        void write(std::span<const std::byte>) override {}
+        void on_room() override {}
+    };
+    // The machine is made before the input exists: passes on once it does.
+    class RoomRelay final : public RoomListener {
+      public:
+        void on_room() override {
+            if (input != nullptr) input->on_room();
+        }
+        ConsoleInput* input = nullptr;
+    };
+    Result<void> open_stdio();
+    Result<void> open_file(const std::string& path, Opener& opener);
+    Result<void> open_pty(Opener& opener);
+
+    EventLoop& io_;
+    Log& log_;
+    Nowhere nowhere_;
+    RoomRelay relay_;
+    std::unique_ptr<Terminal> terminal_;
+    std::unique_ptr<ConsoleOutput> output_;
+    std::optional<StreamFd> source_;  // until feed() takes it
+    std::unique_ptr<ConsoleInput> input_;
+    std::optional<Pty> pty_;
+};
+
+}  // namespace carrel

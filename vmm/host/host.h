@@ -1,0 +1,43 @@
+// Host: one process's guests, its io thread, and the verbs. `carrel run` is a host with one guest.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "vmm/base/event_loop.h"
+#include "vmm/base/log.h"
+#include "vmm/base/opener.h"
+#include "vmm/base/thread.h"
+#include "vmm/host/guest.h"
+
+namespace carrel {
+
+// Threads: create(), add() and start() on main, before the io thread runs; then post() from anywhere.
+class Host {
+  public:
+    // `opener`, `log` and `clock` outlive it.
+    static Result<std::unique_ptr<Host>> create(Opener& opener, Log& log, const Clock& clock);
+    Host(std::unique_ptr<EventLoop> io, Opener& opener, Log& log, const Clock& clock);
+    // Stops the io thread, then destroys the guests.
+    ~Host();
+    Host(const Host&) = delete;
+    Host& operator=(const Host&) = delete;
+
+    // Admits a guest: everything is opened and loaded, nothing runs. The guest lives as long as the host.
+    Result<Guest*> add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished);
+    // Starts all guests and the io thread.
+    Result<void> start();
+    // Runs `task` on the io thread, where guests may be touched.
+    void post(std::function<void()> task) { io_->post(std::move(task)); }
+    // Stops the io thread, so that guests may be touched from here. Once.
+    void stop_io();
+
+  private:
+    std::unique_ptr<EventLoop> io_;
+    GuestServices services_;
+    std::vector<std::unique_ptr<Guest>> guests_;
+    Thread io_thread_;
+};
+
+}  // namespace carrel

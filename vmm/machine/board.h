@@ -1,0 +1,79 @@
+// Board: one machine's chips and how they are wired. Reads from top to bottom as the recipe of a machine.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "devices/acpi_pm.h"
+#include "devices/i8042.h"
+#include "devices/pci/config_ports.h"
+#include "devices/pci/host_bridge.h"
+#include "devices/pci/root_bus.h"
+#include "devices/reset_control.h"
+#include "devices/rtc.h"
+#include "devices/serial.h"
+#include "vmm/base/byte_sink.h"
+#include "vmm/base/clock.h"
+#include "vmm/base/event_loop.h"
+#include "vmm/bus/bus.h"
+#include "vmm/bus/power_listener.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/machine/serial_coalescing.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace carrel {
+
+// What a board is connected to; all of it outlives the board.
+struct BoardWiring {
+    kvm::Vm& vm;
+    GuestMemory& memory;
+    EventLoop& io;
+    const Clock& clock;
+    ByteSink& console;         // the guest's serial output
+    RoomListener& input_room;  // told when the serial port takes input again
+    PowerListener& power;
+};
+
+class Board {
+  public:
+    explicit Board(const BoardWiring& wiring);
+    ~Board();  // io thread, vCPUs ended
+    Board(const Board&) = delete;
+    Board& operator=(const Board&) = delete;
+
+    Bus& ports() { return ports_; }
+    Bus& mmio() { return mmio_; }
+    GuestMemory& memory() { return wiring_.memory; }
+    ByteReceiver& serial_input() { return serial_; }
+    void press_power_button() { pm_.press_power_button(); }
+
+    // vCPU threads. drain_coalesced: before any exit is answered. transmit: true when the data went to the
+    // UART whole.
+    void drain_coalesced() { coalescing_.drain(); }
+    bool transmit(uint16_t port, uint8_t size, std::span<const std::byte> data);
+
+    // All devices in a fixed order, vCPUs stopped.
+    void save(ByteWriter& writer) const;
+    Result<void> restore(ByteReader& reader);
+
+  private:
+    void attach(uint64_t base, uint64_t size, Device& device);
+
+    BoardWiring wiring_;
+    std::unique_ptr<IrqLine> com1_irq_;
+    std::unique_ptr<IrqLine> rtc_irq_;
+    std::unique_ptr<IrqLine> sci_;
+    SerialCoalescing coalescing_;
+    Serial serial_;
+    Rtc rtc_;
+    I8042 i8042_;
+    AcpiPm pm_;
+    ResetControl reset_control_;
+    pci::HostBridge host_bridge_;
+    pci::RootBus pci_bus_;
+    pci::ConfigPorts pci_config_;
+    Bus ports_;
+    Bus mmio_;
+};
+
+}  // namespace carrel

@@ -1,0 +1,151 @@
+// Sections: Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E (leaves from 0x8000'0000).
+#include "vmm/machine/cpuid_x86.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace carrel {
+namespace {
+
+constexpr uint32_t kBasic = 0x0;
+constexpr uint32_t kFeatures = 0x1;
+constexpr uint32_t kCaches = 0x4;  // Intel
+constexpr uint32_t kStructured = 0x7;
+constexpr uint32_t kTopology = 0xb;
+constexpr uint32_t kXsave = 0xd;
+constexpr uint32_t kTopologyV2 = 0x1f;  // Intel
+constexpr uint32_t kKvmFirst = 0x4000'0000;
+constexpr uint32_t kExtendedFeatures = 0x8000'0001;
+constexpr uint32_t kAddressSizes = 0x8000'0008;
+constexpr uint32_t kCachesAmd = 0x8000'001d;
+constexpr uint32_t kTopologyAmd = 0x8000'001e;
+
+// Leaf 1, ECX and EDX.
+constexpr uint32_t kSse3 = 1u << 0, kSsse3 = 1u << 9, kCx16 = 1u << 13, kSse41 = 1u << 19, kSse42 = 1u << 20;
+constexpr uint32_t kX2apic = 1u << 21, kPopcnt = 1u << 23, kTscDeadline = 1u << 24, kHypervisor = 1u << 31;
+constexpr uint32_t kHtt = 1u << 28;
+// Leaf 0x8000'0001, ECX and EDX.
+constexpr uint32_t kLahf = 1u << 0, kCmpLegacy = 1u << 1;
+constexpr uint32_t kSyscall = 1u << 11, kNx = 1u << 20, kPages1G = 1u << 26, kRdtscp = 1u << 27,
+                   kLongMode = 1u << 29;
+// Leaf 0x4000'0001: what makes time and interrupts cheap under KVM is no property of the processor, so
+// baseline keeps it.
+
+// Topology levels of leaf 0xb, ECX[15:8].
+constexpr uint32_t kLevelThread = 1, kLevelCore = 2;
+
+// Bits of an APIC id that number the cores of the package.
+uint32_t core_bits(uint32_t cpus) {
+    return static_cast<uint32_t>(std::bit_width(cpus - 1));
+}
+
+template <class Change>
+void for_each(CpuidTable& table, uint32_t function, Change change) {
+    for (CpuidLeaf& leaf : table) {
+        if (leaf.function == function) change(leaf);
+    }
+}
+
+void erase(CpuidTable& table, uint32_t function) {
+    std::erase_if(table, [function](const CpuidLeaf& leaf) { return leaf.function == function; });
+}
+
+// One core with one thread each: level "thread" has 1, level "core" all of them, and an empty level ends the
+// list.
+void add_topology(CpuidTable& table, uint32_t function, uint32_t cpus) {
+    erase(table, function);
+    table.push_back(CpuidLeaf{function, 0, true, 0, 1, kLevelThread << 8, 0});
+    table.push_back(CpuidLeaf{function, 1, true, core_bits(cpus), cpus, 1 | kLevelCore << 8, 0});
+    table.push_back(CpuidLeaf{function, 2, true, 0, 0, 2, 0});
+}
+
+// EAX[25:14]: how many logical processors share the cache, less one. Levels 1 and 2 are a core's own.
+void share_cache(CpuidLeaf& leaf, uint32_t cpus) {
+    constexpr uint32_t kShift = 14, kMask = 0xfffu << kShift;
+    const uint32_t level = leaf.eax >> 5 & 7;
+    const uint32_t sharing = level >= 3 ? (1u << core_bits(cpus)) - 1 : 0;
+    leaf.eax = (leaf.eax & ~kMask) | sharing << kShift;
+}
+
+void set_topology(CpuidTable& table, uint32_t cpus) {
+    for_each(table, kFeatures, [cpus](CpuidLeaf& leaf) {
+        leaf.ebx = (leaf.ebx & 0x0000ffff) | std::min(cpus, 255u) << 16;
+        leaf.edx = cpus > 1 ? leaf.edx | kHtt : leaf.edx & ~kHtt;
+    });
+    for_each(table, kCaches, [cpus](CpuidLeaf& leaf) {
+        if ((leaf.eax & 0x1f) == 0) return;  // the empty leaf that ends the list
+        share_cache(leaf, cpus);
+        leaf.eax = (leaf.eax & 0x03ff'ffff) | std::min((1u << core_bits(cpus)) - 1, 63u) << 26;
+    });
+    for_each(table, kCachesAmd, [cpus](CpuidLeaf& leaf) {
+        if ((leaf.eax & 0x1f) != 0) share_cache(leaf, cpus);
+    });
+    for_each(table, kExtendedFeatures, [cpus](CpuidLeaf& leaf) {
+        leaf.ecx = cpus > 1 ? leaf.ecx | kCmpLegacy : leaf.ecx & ~kCmpLegacy;
+    });
+    for_each(table, kAddressSizes, [cpus](CpuidLeaf& leaf) {
+        leaf.ecx = (leaf.ecx & 0xffff'0000) | core_bits(cpus) << 12 | ((cpus - 1) & 0xff);
+    });
+    for_each(table, kTopologyAmd, [](CpuidLeaf& leaf) { leaf.ebx = leaf.ecx = leaf.edx = 0; });
+    if (std::any_of(table.begin(), table.end(),
+                    [](const CpuidLeaf& l) { return l.function == kTopologyV2; })) {
+        add_topology(table, kTopologyV2, cpus);
+    }
+    add_topology(table, kTopology, cpus);
+    for_each(table, kBasic, [](CpuidLeaf& leaf) { leaf.eax = std::max(leaf.eax, kTopology); });
+}
+
+// x86-64-v2 (System V ABI, AMD64 supplement, 3.1.1) and what a kernel needs to run well: the same on every
+// host.
+void reduce_to_baseline(CpuidTable& table) {
+    for_each(table, kFeatures, [](CpuidLeaf& leaf) {
+        leaf.ecx &= kSse3 | kSsse3 | kCx16 | kSse41 | kSse42 | kX2apic | kPopcnt | kTscDeadline | kHypervisor;
+    });
+    for (const uint32_t function : {kStructured, kXsave}) {
+        for_each(table, function, [](CpuidLeaf& leaf) { leaf.eax = leaf.ebx = leaf.ecx = leaf.edx = 0; });
+    }
+    for_each(table, kExtendedFeatures, [](CpuidLeaf& leaf) {
+        leaf.ecx &= kLahf | kCmpLegacy;
+        // The low bits repeat leaf 1's EDX on AMD (APM volume 3, E.4.2); they are v1 and stay.
+        leaf.edx &= 0x0183'f3ff | kSyscall | kNx | kPages1G | kRdtscp | kLongMode;
+    });
+    for_each(table, kAddressSizes, [](CpuidLeaf& leaf) { leaf.ebx = 0; });
+    std::erase_if(table, [](const CpuidLeaf& leaf) {
+        const bool basic =
+            leaf.function > kXsave && leaf.function < kKvmFirst && leaf.function != kTopologyV2;
+        return basic || leaf.function > kTopologyAmd;
+    });
+    for_each(table, kBasic, [](CpuidLeaf& leaf) { leaf.eax = std::min(leaf.eax, kXsave); });
+    erase(table, kTopologyV2);
+}
+
+}  // namespace
+
+CpuidTable machine_cpuid(const CpuidTable& supported, CpuModel model, uint32_t cpus, bool tsc_deadline) {
+    CpuidTable table = supported;
+    for_each(table, kFeatures, [tsc_deadline](CpuidLeaf& leaf) {
+        leaf.ecx |= kHypervisor;
+        leaf.ecx = tsc_deadline ? leaf.ecx | kTscDeadline : leaf.ecx & ~kTscDeadline;
+    });
+    if (model == CpuModel::kBaseline) reduce_to_baseline(table);
+    set_topology(table, cpus);
+    return cpuid_of(table, 0);
+}
+
+CpuidTable cpuid_of(const CpuidTable& machine, uint32_t apic_id) {
+    CpuidTable table = machine;
+    for_each(table, kFeatures, [apic_id](CpuidLeaf& leaf) {
+        leaf.ebx = (leaf.ebx & 0x00ff'ffff) | std::min(apic_id, 255u)
+                                                  << 24;  // 8 bits: larger ids need leaf 0xb
+    });
+    for (const uint32_t function : {kTopology, kTopologyV2}) {
+        for_each(table, function, [apic_id](CpuidLeaf& leaf) { leaf.edx = apic_id; });
+    }
+    for_each(table, kTopologyAmd, [apic_id](CpuidLeaf& leaf) {
+        leaf.eax = apic_id;
+        leaf.ebx = apic_id & 0xff;  // core id; one thread a core
+    });
+    return table;
+}
+
+}  // namespace carrel

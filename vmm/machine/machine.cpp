@@ -1,0 +1,251 @@
+#include "vmm/machine/machine.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include <array>
+
+#include "boot/acpi/tables.h"
+#include "boot/cmdline.h"
+#include "boot/kernel_image.h"
+#include "guest-images/default_guest.h"
+#include "vmm/machine/cpuid_x86.h"
+#include "vmm/machine/describe_x86.h"
+
+namespace carrel {
+namespace {
+
+constexpr Nanoseconds kPauseLimit = 5 * kSecond;
+// MSRs that firmware would have set up (SDM volume 4).
+constexpr uint32_t kMsrMiscEnable = 0x1a0;   // IA32_MISC_ENABLE
+constexpr uint64_t kFastStrings = 1;         // without it Linux switches REP MOVSB's fast path off (Intel)
+constexpr uint32_t kMsrMtrrDefault = 0x2ff;  // IA32_MTRR_DEF_TYPE
+constexpr uint64_t kMtrrEnabledWriteBack = 1u << 11 | 6;  // else Linux does without PAT
+
+// O_NONBLOCK: a FIFO must be refused, not waited for.
+Result<boot::InputFile> open_input(Opener& opener, const std::string& path) {
+    auto fd = opener.open(path, O_RDONLY | O_NONBLOCK);
+    if (!fd.ok()) return usage_error(fd.error().what, "name a file that exists and that you may read");
+    return boot::InputFile{std::move(*fd), path};
+}
+
+acpi::Platform platform_of(const MachineDescription& description) {
+    acpi::Platform platform;
+    platform.apic_ids = description.apic_ids;
+    return platform;
+}
+
+}  // namespace
+
+void Machine::ConsoleTap::write(std::span<const std::byte> bytes) {
+    machine_.services_.console.write(bytes);
+    machine_.panic_.write(bytes);
+    if (machine_.panic_.panic_ended()) machine_.end(MachineEnd{EndReason::kPanic, machine_.panic_.message()});
+}
+
+Machine::Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm)
+    : config_(std::move(config)), services_(std::move(services)), kvm_(std::move(kvm)) {}
+
+Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
+                                                 const MachineServices& services) {
+    TRY_ASSIGN(kvm::Kvm kvm, kvm::Kvm::open(services.opener));
+    auto machine = std::make_unique<Machine>(config, services, std::move(kvm));
+    TRY(machine->assemble());
+    return machine;
+}
+
+// KVM_CREATE_VM sleeps some ten milliseconds waiting for other processors, so it gets a thread beside the
+// loading.
+Result<void> Machine::assemble() {
+    TRY_ASSIGN(description_, describe(kvm_, config_));
+    Result<void> made_vm;
+    TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(); }));
+    const Result<void> loaded = load_guest();
+    maker.join();
+    TRY(made_vm);
+    TRY(loaded);
+    TRY(vm_->map(*memory_));
+    TRY(make_board());
+    return vcpus_.front()->load(boot_.cpu);
+}
+
+Result<void> Machine::make_vm() {
+    TRY_ASSIGN(vm_, kvm_.create_vm());
+    TRY(vm_->place_intel_pages());
+    TRY(vm_->create_irqchip());
+    return set_up_vcpus();
+}
+
+Result<void> Machine::set_up_vcpus() {
+    for (const uint32_t apic_id : description_.apic_ids) {
+        TRY_ASSIGN(auto vcpu, vm_->create_vcpu(apic_id));
+        TRY(vcpu->set_cpuid(cpuid_of(description_.cpuid, apic_id)));
+        // Not every KVM knows both; a guest that misses them is slower, not wrong.
+        (void)vcpu->set_msr(kMsrMiscEnable, kFastStrings).ok();
+        (void)vcpu->set_msr(kMsrMtrrDefault, kMtrrEnabledWriteBack).ok();
+        vcpus_.push_back(std::move(vcpu));
+    }
+    return {};
+}
+
+Result<void> Machine::load_guest() {
+    TRY_ASSIGN(memory_, GuestMemory::create(description_.ram, config_.backing));
+    TRY_ASSIGN(const Gpa rsdp, acpi::install(platform_of(description_), *memory_));
+
+    std::array<std::byte, 64> entropy{};
+    if (::getrandom(entropy.data(), entropy.size(), 0) != static_cast<ssize_t>(entropy.size())) {
+        return os_error(errno, "cannot get random bytes from the host");
+    }
+    boot::BootRequest request;
+    request.rsdp = rsdp;
+    request.entropy = entropy;
+    if (config_.boot.kernel.empty()) {
+        request.cmdline = cmdline_ = config_.boot.cmdline;
+        const auto image = boot::KernelImage::embedded(default_guest_image(), "the embedded guest");
+        TRY_ASSIGN(boot_, boot::load_kernel(image, request, *memory_));
+        return {};
+    }
+    request.cmdline = cmdline_ = boot::final_cmdline(config_.boot.cmdline);
+    TRY_ASSIGN(const boot::InputFile kernel, open_input(services_.opener, config_.boot.kernel));
+    std::optional<boot::InputFile> initrd;
+    if (!config_.boot.initrd.empty()) {
+        TRY_ASSIGN(initrd, open_input(services_.opener, config_.boot.initrd));
+        request.initrd = &*initrd;
+    }
+    TRY_ASSIGN(boot_, boot::load_kernel(kernel, request, *memory_));
+    return {};
+}
+
+Result<void> Machine::make_board() {
+    board_ = std::make_unique<Board>(BoardWiring{*vm_, *memory_, services_.io, services_.clock, console_tap_,
+                                                 services_.input_room, *this});
+    return {};
+}
+
+Result<void> Machine::start() {
+    kvm::install_kick_handler();
+    return start_threads();
+}
+
+Result<void> Machine::start_threads() {
+    gate_ = std::make_unique<RunGate>();
+    for (const auto& vcpu : vcpus_) {
+        runners_.push_back(
+            std::make_unique<VcpuRunner>(*vcpu, *board_, *gate_, *this, config_.rebuild_every));
+    }
+    constexpr size_t kNameShown = 8;  // DESIGN.md section 4: tools and filters go by "<vm cut to 8>:vcpuN"
+    for (const auto& runner : runners_) {
+        const auto name = fmt::format("{}:vcpu{}", config_.name.substr(0, kNameShown), threads_.size());
+        TRY_ASSIGN(Thread thread, Thread::start(name, [&runner = *runner] { runner.run(); }));
+        threads_.push_back(std::move(thread));
+    }
+    return {};
+}
+
+Machine::~Machine() {
+    join_all();
+    board_.reset();  // its lines and ring are the Vm's
+}
+
+void Machine::kick_all() {
+    for (const auto& vcpu : vcpus_) vcpu->kick();
+}
+
+void Machine::join_all() {
+    if (gate_) gate_->set(RunGate::Request::kStop);
+    kick_all();
+    threads_.clear();  // joins
+    runners_.clear();
+    gate_.reset();
+}
+
+void Machine::end(MachineEnd end) {
+    {
+        MutexLock lock(mutex_);
+        if (end_) return;
+        end_ = std::move(end);
+    }
+    if (gate_) gate_->set(RunGate::Request::kStop);
+    kick_all();
+    services_.on_end();
+}
+
+std::optional<MachineEnd> Machine::ended() const {
+    MutexLock lock(mutex_);
+    return end_;
+}
+
+// A kernel that panics and has panic=N resets; that reset is the panic's.
+void Machine::on_reset() {
+    if (panic_.panic_line_seen()) return end(MachineEnd{EndReason::kPanic, panic_.message()});
+    end(MachineEnd{EndReason::kReset, {}});
+}
+
+Result<void> Machine::pause() {
+    gate_->set(RunGate::Request::kPause);
+    kick_all();
+    if (gate_->wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit)) return {};
+    return host_error(fmt::format("the vCPUs of {} didn't stop within 5 s", config_.name));
+}
+
+void Machine::resume() {
+    gate_->set(RunGate::Request::kRun);
+}
+
+Result<std::vector<std::byte>> Machine::save() const {
+    ByteWriter writer;
+    board_->save(writer);
+    TRY(vm_->save(writer));
+    for (const auto& vcpu : vcpus_) TRY(vcpu->save(writer, description_.msr_list));
+    return std::move(writer).take();
+}
+
+Result<void> Machine::restore(ByteReader& reader) {
+    TRY(board_->restore(reader));
+    TRY(vm_->restore(reader));
+    for (const auto& vcpu : vcpus_) TRY(vcpu->restore(reader));
+    return {};
+}
+
+void Machine::on_rebuild_due() {
+    if (rebuild_posted_.exchange(true)) return;
+    services_.io.post([this] {
+        if (ended()) return;
+        if (const auto rebuilt = rebuild(); !rebuilt.ok()) {
+            end(MachineEnd{EndReason::kHostFailure, rebuilt.error().sentence()});
+        }
+        rebuild_posted_ = false;
+    });
+}
+
+Result<void> Machine::rebuild() {
+    TRY(pause());
+    TRY_ASSIGN(const std::vector<std::byte> state, save());
+    join_all();
+    board_.reset();
+    vcpus_.clear();
+    vm_.reset();
+    TRY(make_vm());
+    TRY(vm_->map(*memory_));
+    TRY(make_board());
+    ByteReader reader(state);
+    TRY(restore(reader));
+    return start_threads();
+}
+
+MachineStatistics Machine::statistics() const {
+    MachineStatistics s;
+    for (const auto& vcpu : vcpus_) s.exits += vcpu->exits();
+    for (const auto& runner : runners_) {
+        s.port_exits += runner->counts().get(ExitCounts::kPort);
+        s.mmio_exits += runner->counts().get(ExitCounts::kMmio);
+        s.interrupted += runner->counts().get(ExitCounts::kInterrupted);
+        s.other_exits += runner->counts().get(ExitCounts::kOther);
+    }
+    s.unmapped_ports = board_->ports().unmapped();
+    s.unmapped_mmio = board_->mmio().unmapped();
+    return s;
+}
+
+}  // namespace carrel

@@ -1,0 +1,130 @@
+// Machine: one virtual machine's life. Assembles it, owns its memory, chips and vCPU threads, ends it.
+//
+//   create ──► start ──► running ◄──► paused
+//                           │
+//                           └──► ended (for one reason, the first) ──► destroyed: threads joined, all given
+//                           back
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "boot/loader.h"
+#include "vmm/base/byte_sink.h"
+#include "vmm/base/log.h"
+#include "vmm/base/mutex.h"
+#include "vmm/base/opener.h"
+#include "vmm/base/thread.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/machine/board.h"
+#include "vmm/machine/machine_end.h"
+#include "vmm/machine/run_gate.h"
+#include "vmm/machine/vcpu_runner.h"
+#include "vmm/model/machine_config.h"
+#include "vmm/model/machine_description.h"
+#include "vmm/observe/panic_watch.h"
+
+namespace carrel {
+
+// What a machine uses of its host; all of it outlives the machine.
+struct MachineServices {
+    Opener& opener;
+    EventLoop& io;
+    Log& log;
+    const Clock& clock;
+    ByteSink& console;  // the guest's serial output, already on its way to a person
+    RoomListener& input_room;
+    std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
+};
+
+// What it did, for -v and for reports.
+struct MachineStatistics {
+    uint64_t exits = 0;  // to userspace
+    uint64_t port_exits = 0, mmio_exits = 0, interrupted = 0, other_exits = 0;
+    uint64_t unmapped_ports = 0, unmapped_mmio = 0;
+};
+
+// Threads: create() anywhere; then everything on the io thread, but for end(), which any thread may call.
+class Machine final : public PowerListener, public RunnerListener, public ByteReceiver {
+  public:
+    // A machine that is ready to start. `config` is checked. Errors: the files', the host's, KVM's.
+    static Result<std::unique_ptr<Machine>> create(const MachineConfig& config,
+                                                   const MachineServices& services);
+    Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm);  // use create()
+    ~Machine() override;
+
+    Result<void> start();
+    // Stops all vCPUs, their pending accesses finished; then state may be read.
+    Result<void> pause();
+    void resume();
+    void press_power_button() { board_->press_power_button(); }
+    // Ends the run, if nothing has ended it before.
+    void end(MachineEnd end) EXCLUDES(mutex_);
+    std::optional<MachineEnd> ended() const EXCLUDES(mutex_);
+
+    // All that the guest can see, memory apart; vCPUs stopped.
+    Result<std::vector<std::byte>> save() const;
+    // Takes the chips and vCPUs apart and builds them anew from their saved bytes, in the running guest.
+    Result<void> rebuild();
+
+    MachineStatistics statistics() const;
+    const boot::BootResult& boot_result() const { return boot_; }
+    const std::string& cmdline() const { return cmdline_; }
+
+    // ByteReceiver: the guest's serial input.
+    size_t room() override { return board_->serial_input().room(); }
+    void receive(std::span<const std::byte> bytes) override { board_->serial_input().receive(bytes); }
+
+    // PowerListener, RunnerListener: from devices and vCPU threads.
+    void on_power_off() override { end(MachineEnd{EndReason::kPowerOff, {}}); }
+    void on_reset() override;
+    void on_end(MachineEnd end) override { this->end(std::move(end)); }
+    void on_rebuild_due() override;
+
+  private:
+    // The guest's output on its way to a person, with an eye on panics.
+    class ConsoleTap final : public ByteSink {
+      public:
+        explicit ConsoleTap(Machine& machine) : machine_(machine) {}
+        void write(std::span<const std::byte> bytes) override;
+
+      private:
+        Machine& machine_;
+    };
+
+    Result<void> assemble();
+    Result<void> load_guest();
+    Result<void> make_vm();
+    Result<void> make_board();
+    Result<void> set_up_vcpus();
+    Result<void> restore(ByteReader& reader);
+    void kick_all();
+    void join_all();
+    Result<void> start_threads();
+
+    MachineConfig config_;
+    MachineServices services_;
+    kvm::Kvm kvm_;
+    MachineDescription description_;
+    boot::BootResult boot_;
+    std::string cmdline_;
+    observe::PanicWatch panic_;
+    ConsoleTap console_tap_{*this};
+
+    std::unique_ptr<GuestMemory> memory_;
+    std::unique_ptr<kvm::Vm> vm_;                    // before memory_ is unmapped
+    std::vector<std::unique_ptr<kvm::Vcpu>> vcpus_;  // in the order of APIC ids
+    std::unique_ptr<Board> board_;
+    std::unique_ptr<RunGate> gate_;
+    std::vector<std::unique_ptr<VcpuRunner>> runners_;
+    std::vector<Thread> threads_;
+    std::atomic<bool> rebuild_posted_{false};
+
+    mutable Mutex mutex_;
+    std::optional<MachineEnd> end_ GUARDED_BY(mutex_);
+};
+
+}  // namespace carrel

@@ -1,0 +1,117 @@
+#include "vmm/machine/vcpu_runner.h"
+
+#include <cstring>
+
+#include "vmm/observe/failure_report.h"
+
+namespace carrel {
+
+void VcpuRunner::run() {
+    vcpu_.bind_to_this_thread();
+    while (pass_gate()) {
+        const kvm::Exit exit = vcpu_.run();
+        board_.drain_coalesced();
+        if (answer(exit) == Next::kEnd) break;
+        if (rebuild_every_ != 0 && vcpu_.exits() % rebuild_every_ == 0) listener_.on_rebuild_due();
+    }
+    vcpu_.unbind();
+}
+
+// The order makes a kick impossible to lose: who kicks sets the request first and the flag second, we clear
+// the flag first (in answer()) and look at the request second.
+bool VcpuRunner::pass_gate() {
+    if (gate_.request() == RunGate::Request::kRun) return true;
+    finish_pending_access();
+    const bool go_on = gate_.park();
+    vcpu_.clear_kick();
+    return go_on;
+}
+
+// Until it's done, registers hold a half-executed instruction (api.rst, "Note" under KVM_EXIT_IO and
+// KVM_EXIT_MMIO). One guest instruction may need several accesses.
+void VcpuRunner::finish_pending_access() {
+    while (access_pending_) {
+        const kvm::Exit exit = vcpu_.complete_pending_access();
+        access_pending_ = false;
+        if (std::holds_alternative<kvm::InterruptedExit>(exit)) return;
+        board_.drain_coalesced();
+        if (answer(exit) == Next::kEnd) return;
+    }
+}
+
+VcpuRunner::Next VcpuRunner::answer(const kvm::Exit& exit) {
+    struct Visitor {
+        VcpuRunner& self;
+        Next operator()(const kvm::PortExit& e) { return self.answer_port(e); }
+        Next operator()(const kvm::MmioExit& e) { return self.answer_mmio(e); }
+        Next operator()(const kvm::ShutdownExit&) { return self.triple_fault(); }
+        Next operator()(const kvm::FailedExit& e) { return self.fail(e); }
+        Next operator()(const kvm::RefusedExit& e) { return self.refuse(e); }
+        Next operator()(const kvm::InterruptedExit&) {
+            self.counts_.add(ExitCounts::kInterrupted);
+            self.vcpu_.clear_kick();
+            return Next::kRun;
+        }
+        Next operator()(const kvm::SystemEventExit& e) {
+            return self.end(e.type == KVM_SYSTEM_EVENT_RESET ? EndReason::kReset : EndReason::kPowerOff);
+        }
+        Next operator()(const kvm::HaltExit&) { return other(); }
+        Next operator()(const kvm::IgnoredExit&) { return other(); }
+        Next other() {
+            self.counts_.add(ExitCounts::kOther);
+            return Next::kRun;
+        }
+    };
+    return std::visit(Visitor{*this}, exit);
+}
+
+// Rule 7 (DESIGN.md section 6): string I/O keeps the port and advances the data.
+VcpuRunner::Next VcpuRunner::answer_port(const kvm::PortExit& exit) {
+    counts_.add(ExitCounts::kPort);
+    access_pending_ = true;
+    if (exit.write && board_.transmit(exit.port, exit.size, exit.data)) return Next::kRun;
+    for (uint32_t i = 0; i < exit.count; ++i) {
+        const auto element = exit.data.subspan(size_t{i} * exit.size, exit.size);
+        if (exit.write) {
+            board_.ports().write(exit.port, element);
+        } else {
+            board_.ports().read(exit.port, element);
+        }
+    }
+    return Next::kRun;
+}
+
+VcpuRunner::Next VcpuRunner::answer_mmio(const kvm::MmioExit& exit) {
+    counts_.add(ExitCounts::kMmio);
+    access_pending_ = true;
+    if (exit.write) {
+        board_.mmio().write(raw(exit.address), exit.data);
+    } else {
+        board_.mmio().read(raw(exit.address), exit.data);
+    }
+    return Next::kRun;
+}
+
+VcpuRunner::Next VcpuRunner::end(EndReason reason, std::string detail) {
+    listener_.on_end(MachineEnd{reason, std::move(detail)});
+    return Next::kEnd;
+}
+
+VcpuRunner::Next VcpuRunner::triple_fault() {
+    return end(EndReason::kTripleFault, observe::triple_fault_report(vcpu_, board_.memory()));
+}
+
+VcpuRunner::Next VcpuRunner::fail(const kvm::FailedExit& exit) {
+    return end(EndReason::kHostFailure, observe::failure_report(exit, vcpu_, board_.memory()));
+}
+
+VcpuRunner::Next VcpuRunner::refuse(const kvm::RefusedExit& exit) {
+    const Error error =
+        os_error(exit.error, "KVM can't run vCPU " + std::to_string(vcpu_.id()),
+                 exit.error == EFAULT ? "guest memory couldn't be had: the host is out of memory or huge "
+                                        "pages"
+                                      : "");
+    return end(EndReason::kHostFailure, error.sentence());
+}
+
+}  // namespace carrel

@@ -1,0 +1,63 @@
+// VcpuRunner: what a vCPU's thread does: run, answer the exit, run again.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "vmm/kvm/vcpu.h"
+#include "vmm/machine/board.h"
+#include "vmm/machine/machine_end.h"
+#include "vmm/machine/run_gate.h"
+
+namespace carrel {
+
+// Told by vCPU threads; only notes and wakes, never waits.
+class RunnerListener {
+  public:
+    virtual ~RunnerListener() = default;
+    virtual void on_end(MachineEnd end) = 0;
+    virtual void on_rebuild_due() = 0;
+};
+
+// Counted by the vCPU's thread, read by any.
+struct ExitCounts {
+    enum Kind : uint8_t { kPort, kMmio, kInterrupted, kOther, kKinds };
+    std::array<std::atomic<uint64_t>, kKinds> of{};
+    void add(Kind kind) {
+        of[kind].store(of[kind].load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    uint64_t get(Kind kind) const { return of[kind].load(std::memory_order_relaxed); }
+};
+
+class VcpuRunner {
+  public:
+    // All of them outlive the runner. `rebuild_every`: see MachineConfig.
+    VcpuRunner(kvm::Vcpu& vcpu, Board& board, RunGate& gate, RunnerListener& listener, uint32_t rebuild_every)
+        : vcpu_(vcpu), board_(board), gate_(gate), listener_(listener), rebuild_every_(rebuild_every) {}
+
+    void run();  // the thread's body
+    const ExitCounts& counts() const { return counts_; }
+
+  private:
+    enum class Next { kRun, kEnd };
+    bool pass_gate();
+    void finish_pending_access();
+    Next answer(const kvm::Exit& exit);
+    Next answer_port(const kvm::PortExit& exit);
+    Next answer_mmio(const kvm::MmioExit& exit);
+    Next end(EndReason reason, std::string detail = {});
+    Next triple_fault();
+    Next fail(const kvm::FailedExit& exit);
+    Next refuse(const kvm::RefusedExit& exit);
+
+    kvm::Vcpu& vcpu_;
+    Board& board_;
+    RunGate& gate_;
+    RunnerListener& listener_;
+    uint32_t rebuild_every_;
+    bool access_pending_ = false;  // the last exit was one that KVM completes at the next KVM_RUN
+    ExitCounts counts_;
+};
+
+}  // namespace carrel
