@@ -277,6 +277,20 @@ TEST_CASE("serial: a guest that only polls gets its input, too") {
     CHECK(rig.read_all() == "ok");
 }
 
+TEST_CASE(
+    "serial: a console that polls for room to send, or a driver's probing, isn't taken for a listener") {
+    Rig rig;
+    rig.type("x");
+    for (int i = 0; i < 100; ++i) {
+        CHECK((rig.get(kLineStatus) & kLsrDataReady) == 0);
+        CHECK((rig.get(kLineStatus) & kLsrDataReady) == 0);
+        if (i % 2 == 0)
+            rig.put(kData, '.');
+        else
+            rig.get(kInterruptId);
+    }
+}
+
 TEST_CASE("serial: input is bounded, in order, and the feeder hears of room without the mutex held") {
     Rig rig;
     FakeListener feeder;
