@@ -261,7 +261,7 @@ int background_job(OnTerminal& t) {
                      .value();
     loop.start();
     t.ready();
-    const bool good = eventually([&] { return guest.count == 3; }) && terminal->raw();
+    const bool good = eventually([&] { return guest.count == 4; }) && terminal->raw();
     loop.stop();
     input.reset();
     terminal.reset();
@@ -291,6 +291,7 @@ TEST_CASE("in the background the terminal is neither read nor changed; in the fo
     CHECK(t.modes() == kCooked);
     REQUIRE(::write(go.writer.get(), "g", 1) == 1);
     CHECK(eventually([&] { return t.modes() == kRaw; }));
+    REQUIRE(::write(t.master.get(), "\n", 1) == 1);
     CHECK(t.wait() == 0);
     CHECK(t.modes() == kCooked);
 }
