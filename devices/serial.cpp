@@ -129,7 +129,6 @@ void Serial::write_transmit(uint8_t value) {
     if (loopback()) {
         loop_back(value);
     } else {
-        if (only_to_sink() && bytes_one_by_one_ < kBytesToCoalesce) ++bytes_one_by_one_;
         const std::byte byte{value};
         send({&byte, 1});
     }
@@ -217,7 +216,9 @@ uint8_t Serial::modem_inputs() const {
 // ---- data on its way ----
 
 void Serial::send(std::span<const std::byte> bytes) {
-    if (!bytes.empty()) sink_.write(bytes);
+    if (bytes.empty()) return;
+    sink_.write(bytes);
+    polled_bytes_ = std::min(polled_bytes_ + bytes.size(), kBytesToCoalesce);  // settle() forgets others
 }
 
 // 8.5, bit 1: with FIFOs the new character is lost, without them the old one is.
@@ -285,8 +286,8 @@ void Serial::update_interrupt() {
 }
 
 void Serial::update_coalescing() {
-    if (!only_to_sink()) bytes_one_by_one_ = 0;
-    const bool wanted = bytes_one_by_one_ >= kBytesToCoalesce;
+    if (!only_to_sink()) polled_bytes_ = 0;
+    const bool wanted = polled_bytes_ >= kBytesToCoalesce;
     if (coalescing_ == nullptr || wanted == coalescing_on_) return;
     coalescing_on_ = wanted;
     coalescing_->enable(wanted);

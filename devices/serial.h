@@ -67,7 +67,7 @@ class Serial final : public Device, public ByteReceiver {
   public:
     static constexpr uint64_t kSize = uart::kRegisters;
     static constexpr uint8_t kPollsToListen = 8;
-    static constexpr uint32_t kBytesToCoalesce = 64;
+    static constexpr size_t kBytesToCoalesce = 64;
 
     // All of them outlive the device. `coalescing` is null where KVM has none.
     Serial(IrqLine& irq, ByteSink& sink, TransmitCoalescing* coalescing);
@@ -133,7 +133,7 @@ class Serial final : public Device, public ByteReceiver {
     RoomListener* room_listener_ GUARDED_BY(mutex_) = nullptr;
     bool feeder_waits_ GUARDED_BY(mutex_) = false;  // room() was 0 and on_room() wasn't called since
     bool coalescing_on_ GUARDED_BY(mutex_) = false;
-    uint32_t bytes_one_by_one_ GUARDED_BY(mutex_) = 0;  // up to kBytesToCoalesce
+    size_t polled_bytes_ GUARDED_BY(mutex_) = 0;  // sent where coalescing is harmless; saturates
 };
 
 }  // namespace carrel

@@ -70,7 +70,7 @@ void Serial::reset() {
     {
         MutexLock lock(mutex_);
         state_ = SerialState{};
-        bytes_one_by_one_ = 0;
+        polled_bytes_ = 0;
         listener = settle();
     }
     if (listener != nullptr) listener->on_room();
@@ -95,7 +95,7 @@ Result<void> Serial::restore(ByteReader& reader) {
     {
         MutexLock lock(mutex_);
         state_ = state;
-        bytes_one_by_one_ = 0;
+        polled_bytes_ = 0;
         listener = settle();
     }
     if (listener != nullptr) listener->on_room();
