@@ -11,6 +11,7 @@
 #include "boot/cmdline.h"
 #include "boot/codec.h"
 #include "boot/image_placement.h"
+#include "boot/image_trim.h"
 #include "boot/kaslr.h"
 #include "boot/linux_entry_x86.h"
 #include "boot/linux_image.h"
@@ -79,20 +80,46 @@ std::span<const std::byte> save_table(const ElfFile& elf, std::span<const std::b
     return copy;
 }
 
+Gpa initrd_limit(const setup_header& header) {
+    return Gpa{uint64_t{header.initrd_addr_max} + 1};
+}
+
+// The room below the image has been touched already: an initrd that fits there costs no page of its own. It
+// is read last.
+void reuse_room(LoadContext& context, const PackedKernel& kernel, const ImageNeeds& needs, Gpa base) {
+    if (!context.initrd || context.initrd->size > needs.before) return;
+    const Gpa place = align_down(Gpa{raw(base) - context.initrd->size}, kPageSize);
+    const bool in_room = place >= Gpa{raw(base) - needs.before};
+    if (in_room && base <= initrd_limit(kernel.file.header)) context.initrd->base = place;
+}
+
+// Gives back what the initrd doesn't use of the room around the image, and the image's stored zeros.
+void trim(LoadContext& context, const ImageNeeds& needs, Gpa base, const std::vector<ImageRange>& zeros) {
+    const Gpa room{raw(base) - needs.before};
+    const bool initrd_below = context.initrd && context.initrd->base >= room && context.initrd->base < base;
+    context.memory.discard(room, (initrd_below ? context.initrd->base : base) - room);
+    context.memory.discard(base + needs.image_size, needs.after - needs.image_size);
+    for (const ImageRange& range : zeros) context.memory.discard(base + range.offset, range.size);
+}
+
 Result<void> unpack_into_place(LoadContext& context, const PackedKernel& kernel, const ElfFile& elf,
                                const ImageNeeds& needs, Gpa base) {
     auto window = context.memory.window(Gpa{raw(base) - needs.before}, needs.before + needs.after);
     CHECK(window.has_value());
     const auto room = window->bytes();
     TRY(unpack_whole(context, kernel, room));
+    const auto payload = room.first(kernel.file.unpacked_size);
     std::vector<std::byte> copy;
-    const auto table = save_table(elf, room.first(kernel.file.unpacked_size), copy);
-    if (!place_unpacked(elf, {room, kernel.file.unpacked_size})) {
+    const auto table = save_table(elf, payload, copy);
+    const auto zeros = find_stored_zeros(elf, payload);
+    if (!place_unpacked(elf, {room, payload.size()})) {
         return bad_payload(context, kernel, "has its segments in another order than memory");
     }
     randomise_virtual_base(context,
                            {elf, room.subspan(needs.before, needs.image_size), table, needs.alignment});
     window->complete(room.size());
+    reuse_room(context, kernel, needs, base);
+    trim(context, needs, base, zeros);
     return {};
 }
 
@@ -104,9 +131,8 @@ Result<void> load_unpacked(LoadContext& context, const PackedKernel& kernel) {
     }
     const ImageNeeds needs = needs_of(elf, kernel);
     const bool kaslr = no_kaslr_reason(context).empty();
-    const Gpa initrd_limit{uint64_t{kernel.file.header.initrd_addr_max} + 1};
-    TRY_ASSIGN(const Gpa base,
-               place_kernel(context, needs, initrd_limit, kaslr && fixed_physical_reason(context).empty()));
+    const bool random = kaslr && fixed_physical_reason(context).empty();
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(kernel.file.header), random));
     TRY(unpack_into_place(context, kernel, elf, needs, base));
     context.result.image_base = base;
     context.result.image_size = needs.image_size;
@@ -121,8 +147,7 @@ Result<void> load_packed(LoadContext& context, const BzImageFile& file) {
     needs.alignment = file.header.kernel_alignment;
     needs.image_size = needs.after = std::max<uint64_t>(file.header.init_size, file.code.size());
     needs.movable = file.header.relocatable_kernel != 0;
-    const Gpa initrd_limit{uint64_t{file.header.initrd_addr_max} + 1};
-    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit, false));
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(file.header), false));
     CHECK(context.memory.write_bytes(base, file.code));
     context.result.image_base = base;
     context.result.image_size = needs.image_size;

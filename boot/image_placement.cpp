@@ -4,17 +4,11 @@
 #include <cstring>
 #include <vector>
 
-#include "vmm/base/check.h"
+#include "boot/zero_bytes.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel::boot {
 namespace {
-
-bool is_zero(std::span<const std::byte> bytes) {
-    // One byte is zero and each equals the one behind it.
-    return bytes.empty() ||
-           (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
-}
 
 // How much of `bytes` is left when the zeros at its end are taken off; a multiple of 4 KiB, or all.
 uint64_t without_zero_tail(std::span<const std::byte> bytes) {

@@ -6,7 +6,8 @@
 //   first segment is in place; the others need a short move where their distance in the file isn't that in
 //   memory:
 //
-//   unpacked at   |ELF header, padding|text, rodata|data|padding|percpu|init, data, zeros (.bss …)|sections, relocations|
+//   unpacked at   |ELF header, padding|text, rodata|data|padding|percpu|init, data, zeros (.bss …)|sections,
+//   relocations|
 //                                     |            |    |         v       v                    ends here
 //   image                             |text, rodata|data|percpu|init, data, zeros|
 //                                     base                                       base + size

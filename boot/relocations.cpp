@@ -1,7 +1,7 @@
 #include "boot/relocations.h"
 
+#include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "vmm/base/check.h"
 
@@ -23,15 +23,19 @@ uint64_t offset_of(const std::byte* word, uint64_t link_address) {
     return address - link_address;
 }
 
+// The addresses, sign-extended, form one interval with the image in it: the least and the greatest decide.
 bool all_inside(std::span<const std::byte> words, const LinkedImage& image, size_t width) {
     if (words.empty()) return true;
-    if (image.bytes.size() < width) return false;
-    const uint64_t last = image.bytes.size() - width;
-    bool inside = true;
+    int32_t least = INT32_MAX;
+    int32_t greatest = INT32_MIN;
     for (size_t at = 0; at < words.size(); at += kWord) {
-        inside &= offset_of(words.data() + at, image.link_address) <= last;
+        const auto word = load<int32_t>(words.data() + at);
+        least = std::min(least, word);
+        greatest = std::max(greatest, word);
     }
-    return inside;
+    const auto base = static_cast<int64_t>(image.link_address);
+    if (image.bytes.size() < width || base < INT32_MIN || base > least) return false;
+    return static_cast<uint64_t>(int64_t{greatest} - base) <= image.bytes.size() - width;
 }
 
 template <class T>
@@ -43,27 +47,35 @@ void add(std::span<const std::byte> words, const LinkedImage& image, T delta) {
     }
 }
 
-// Offsets of the words that are zero, at most `limit` + 1 of them.
-std::vector<size_t> zero_words(std::span<const std::byte> bytes, size_t limit) {
-    std::vector<size_t> found;
-    for (size_t at = 0; at < bytes.size() && found.size() <= limit; at += kWord) {
-        if (load<uint32_t>(bytes.data() + at) == 0) found.push_back(at);
-    }
-    return found;
+size_t count_zeros(std::span<const std::byte> bytes) {
+    size_t count = 0;
+    for (size_t at = 0; at < bytes.size(); at += kWord)
+        count += load<uint32_t>(bytes.data() + at) == 0 ? 1 : 0;
+    return count;
+}
+
+// The list from `at` to the zero that ends it or the end of the table; `at` moves behind that zero.
+std::span<const std::byte> take_list(std::span<const std::byte> bytes, size_t& at) {
+    const size_t begin = at;
+    while (at < bytes.size() && load<uint32_t>(bytes.data() + at) != 0) at += kWord;
+    const auto list = bytes.subspan(begin, at - begin);
+    at += kWord;
+    return list;
 }
 
 }  // namespace
 
 std::optional<RelocationTable> RelocationTable::parse(std::span<const std::byte> bytes) {
     if (bytes.size() < 2 * kWord || bytes.size() % kWord != 0) return std::nullopt;
-    const auto zeros = zero_words(bytes, 3);
-    if ((zeros.size() != 2 && zeros.size() != 3) || zeros.front() != 0) return std::nullopt;
+    const size_t zeros = count_zeros(bytes);
+    if ((zeros != 2 && zeros != 3) || load<uint32_t>(bytes.data()) != 0) return std::nullopt;
     RelocationTable table;
-    table.lists_ = static_cast<int>(zeros.size());
-    table.size_ = bytes.size() / kWord - zeros.size();
-    table.words64_ = bytes.subspan(kWord, zeros[1] - kWord);
-    if (table.lists_ == 3) table.inverse32_ = bytes.subspan(zeros[1] + kWord, zeros[2] - zeros[1] - kWord);
-    table.words32_ = bytes.subspan(zeros.back() + kWord);
+    table.lists_ = static_cast<int>(zeros);
+    table.size_ = bytes.size() / kWord - zeros;
+    size_t at = kWord;
+    table.words64_ = take_list(bytes, at);
+    if (zeros == 3) table.inverse32_ = take_list(bytes, at);
+    table.words32_ = take_list(bytes, at);
     return table;
 }
 

@@ -127,6 +127,16 @@ bool GuestMemory::write_bytes(Gpa gpa, std::span<const std::byte> from) {
     return true;
 }
 
+void GuestMemory::discard(Gpa gpa, uint64_t length) {
+    const Gpa begin = align_up(gpa, kHugePageSize);
+    const Gpa end = align_down(gpa + length, kHugePageSize);
+    if (length < kHugePageSize || begin >= end) return;
+    std::byte* const host = translate(begin, end - begin);
+    if (host == nullptr) return;
+    // REMOVE is for what a file backs, DONTNEED for private memory; each refuses the other's.
+    if (::madvise(host, end - begin, MADV_REMOVE) != 0) ::madvise(host, end - begin, MADV_DONTNEED);
+}
+
 std::optional<Gpa> GuestMemory::gpa_of(const void* host) const {
     const auto address = reinterpret_cast<uintptr_t>(host);
     for (const Region& region : regions_) {

@@ -86,6 +86,11 @@ class GuestMemory {
         return write_bytes(gpa, std::as_bytes(std::span(&value, 1)));
     }
 
+    // Takes whole 2 MiB pieces of the range back from the guest, which nobody may be using: they cost nothing until they
+    // are touched again, and then read as zeros; where the host can't, nothing changes. (A part of a huge page would
+    // free nothing.)
+    void discard(Gpa gpa, uint64_t length);
+
     // Which GPA a host address inside our mapping is; for faults.
     std::optional<Gpa> gpa_of(const void* host) const;
 
