@@ -12,7 +12,6 @@ constexpr uint32_t kFirstX2ApicId = 255;   // 255 is the broadcast id of the xAP
 enum class Type : uint8_t { kLocalApic = 0, kIoApic = 1, kInterruptSourceOverride = 2, kLocalX2Apic = 9 };
 
 // MPS INTI flags, table 5.26.
-constexpr uint16_t kConforms = 0;  // as the bus has it: ISA is edge-triggered and active high
 constexpr uint16_t kActiveHigh = 0b01;
 constexpr uint16_t kLevelTriggered = 0b11 << 2;
 
@@ -65,7 +64,7 @@ Bytes build_madt(const Platform& platform) {
     append(bytes, madt);
     for (const uint32_t apic_id : platform.apic_ids) append_cpu(bytes, apic_id);
     append_io_apic(bytes);
-    append_override(bytes, 0, address_map::kGsiPit, kConforms);
+    // None for IRQ 0: KVM's default routing puts the PIT on pin 0 (on a PC it's pin 2).
     append_override(bytes, platform.fixed.sci, platform.fixed.sci, kActiveHigh | kLevelTriggered);
     return seal(std::move(bytes));
 }

@@ -1,4 +1,4 @@
-// Five KVM structures that end in arrays of unknown length, in our own words.
+// The KVM structures that end in arrays of unknown length, in our own words.
 //
 // <linux/kvm.h> of Debian 12 declares those arrays by __DECLARE_FLEX_ARRAY, which in C++ puts an empty struct
 // of size 1 in front of them: sizes, offsets and therefore ioctl numbers come out wrong (EINVAL). Sizes here
@@ -28,6 +28,11 @@ struct MsrIndexHeader {  // kvm_msr_list
 struct Xsave {  // kvm_xsave; larger areas (AMX) need KVM_GET_XSAVE2, and permission that we don't ask for
     uint32_t region[1024];
 };
+struct CoalescedRingHeader {  // kvm_coalesced_mmio_ring
+    uint32_t first;
+    uint32_t last;
+};
+static_assert(sizeof(CoalescedRingHeader) == 8 && sizeof(kvm_coalesced_mmio) == 24);
 static_assert(sizeof(CpuidHeader) == 8 && sizeof(kvm_cpuid_entry2) == 40);
 static_assert(sizeof(MsrsHeader) == 8 && sizeof(kvm_msr_entry) == 16);
 

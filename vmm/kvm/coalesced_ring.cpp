@@ -7,9 +7,16 @@
 
 namespace carrel::kvm {
 
-CoalescedRing::CoalescedRing(void* page)
-    : ring_(static_cast<kvm_coalesced_mmio_ring*>(page)),
-      capacity_((kPageSize - sizeof(kvm_coalesced_mmio_ring)) / sizeof(kvm_coalesced_mmio)) {}
+namespace {
+// KVM_COALESCED_MMIO_MAX: what fits into the page behind the header.
+constexpr uint32_t kCapacity = (kPageSize - sizeof(abi::CoalescedRingHeader)) / sizeof(kvm_coalesced_mmio);
+}  // namespace
+
+CoalescedRing::CoalescedRing(void* page) : ring_(static_cast<abi::CoalescedRingHeader*>(page)) {}
+
+const kvm_coalesced_mmio& CoalescedRing::entry(uint32_t index) const {
+    return reinterpret_cast<const kvm_coalesced_mmio*>(ring_ + 1)[index % kCapacity];
+}
 
 bool CoalescedRing::empty() const {
     return __atomic_load_n(&ring_->first, __ATOMIC_RELAXED) ==
@@ -17,20 +24,20 @@ bool CoalescedRing::empty() const {
 }
 
 bool CoalescedRing::peek(uint32_t skip, Write& write) const {
-    const uint32_t first = __atomic_load_n(&ring_->first, __ATOMIC_RELAXED) % capacity_;
-    const uint32_t last = __atomic_load_n(&ring_->last, __ATOMIC_ACQUIRE) % capacity_;
-    if (skip >= (last + capacity_ - first) % capacity_) return false;
-    const kvm_coalesced_mmio& entry = ring_->coalesced_mmio[(first + skip) % capacity_];
-    write.address = entry.phys_addr;
-    write.length = static_cast<uint8_t>(std::min<uint32_t>(entry.len, sizeof write.data));
-    write.port = entry.pio != 0;
-    std::memcpy(write.data, entry.data, sizeof write.data);
+    const uint32_t first = __atomic_load_n(&ring_->first, __ATOMIC_RELAXED) % kCapacity;
+    const uint32_t last = __atomic_load_n(&ring_->last, __ATOMIC_ACQUIRE) % kCapacity;
+    if (skip >= (last + kCapacity - first) % kCapacity) return false;
+    const kvm_coalesced_mmio& found = entry(first + skip);
+    write.address = found.phys_addr;
+    write.length = static_cast<uint8_t>(std::min<uint32_t>(found.len, sizeof write.data));
+    write.port = found.pio != 0;
+    std::memcpy(write.data, found.data, sizeof write.data);
     return true;
 }
 
 void CoalescedRing::pop(uint32_t count) {
     const uint32_t first = __atomic_load_n(&ring_->first, __ATOMIC_RELAXED);
-    __atomic_store_n(&ring_->first, (first + count) % capacity_, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring_->first, (first + count) % kCapacity, __ATOMIC_RELEASE);
 }
 
 }  // namespace carrel::kvm

@@ -6,10 +6,10 @@
 //   appending.
 #pragma once
 
-#include <linux/kvm.h>
-
 #include <cstddef>
 #include <cstdint>
+
+#include "vmm/kvm/abi_x86.h"
 
 namespace carrel::kvm {
 
@@ -34,8 +34,9 @@ class CoalescedRing {
     void pop(uint32_t count);
 
   private:
-    kvm_coalesced_mmio_ring* ring_ = nullptr;
-    uint32_t capacity_ = 0;
+    const kvm_coalesced_mmio& entry(uint32_t index) const;
+
+    abi::CoalescedRingHeader* ring_ = nullptr;
 };
 
 }  // namespace carrel::kvm

@@ -21,7 +21,7 @@
 //                 └──────────────────────────┘
 //
 //   ports                                    interrupts (GSI = IOAPIC pin)
-//   0x060, 0x064  i8042, reset only           0/2  PIT (in KVM)
+//   0x060, 0x064  i8042, reset only           0    PIT (in KVM)
 //   0x070, 0x071  CMOS RTC                    4    COM1
 //   0x0f4, 0x501  kept free: test-exit        8    RTC
 //   0x3f8-0x3ff   COM1                        9    SCI
@@ -61,7 +61,6 @@ inline constexpr uint16_t kPciConfigData = 0xcfc;
 inline constexpr uint16_t kPciIoFirst = 0x1000;  // I/O BARs: above every port of ours, where Linux begins anyway
 inline constexpr uint16_t kPciIoLast = 0xffff;
 
-inline constexpr uint32_t kGsiPit = 2;  // the ISA override 0 → 2 of the MADT
 inline constexpr uint32_t kGsiCom1 = 4;
 inline constexpr uint32_t kGsiRtc = 8;
 inline constexpr uint32_t kGsiSci = 9;
