@@ -1,0 +1,170 @@
+#include "vmm/app/probe_kvm_speed.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "vmm/app/tiny_guest_code_x86.h"
+#include "vmm/observe/failure_report.h"
+
+namespace carrel::app {
+namespace {
+
+constexpr uint64_t kFirstRounds = 500;  // 3 ms at 3 million instructions a second
+constexpr Nanoseconds kInstructionPatience = 100 * kMillisecond;
+constexpr double kDearExit = 20'000;  // ns; silicon takes about 2,000, nested about 10,000
+
+bool is_out(const kvm::Exit& exit) {
+    const auto* const port = std::get_if<kvm::PortExit>(&exit);
+    return port != nullptr && port->write && port->port == guest_code::kOkPort;
+}
+
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+Error no_way_through(const kvm::Exit& exit, const kvm::Vcpu& vcpu, const GuestMemory& memory) {
+    if (const auto* const failed = std::get_if<kvm::FailedExit>(&exit)) {
+        return host_error(first_line(observe::failure_report(*failed, vcpu, memory)));
+    }
+    if (std::holds_alternative<kvm::ShutdownExit>(exit)) {
+        return host_error(first_line(observe::triple_fault_report(vcpu, memory)));
+    }
+    if (const auto* const refused = std::get_if<kvm::RefusedExit>(&exit))
+        return os_error(refused->error, "KVM_RUN failed");
+    return host_error("the guest didn't reach its end in time");
+}
+
+// One measured run: until the guest's OUT.
+Result<Nanoseconds> time_to_out(kvm::Vcpu& vcpu, const GuestMemory& memory) {
+    const SystemClock clock;
+    const Nanoseconds begin = clock.now();
+    const kvm::Exit exit = vcpu.run();
+    const Nanoseconds end = clock.now();
+    if (!is_out(exit)) return no_way_through(exit, vcpu, memory);
+    return std::max<Nanoseconds>(1, end - begin);
+}
+
+// How many rounds fill `wanted`, from what the last took; at most 16 times as many, as the first ones are
+// cold.
+uint64_t next_rounds(uint64_t rounds, Nanoseconds took, Nanoseconds wanted) {
+    const uint64_t factor = static_cast<uint64_t>(wanted / took) + 1;
+    return rounds * std::min<uint64_t>(factor, 16);
+}
+
+Result<Nanoseconds> time_rounds(TinyGuest& guest, uint64_t rounds, Nanoseconds patience) {
+    TRY_ASSIGN(const auto vcpu, guest.start(guest_code::mixture(), rounds));
+    TRY_ASSIGN(const auto dog, Watchdog::start(*vcpu, patience));
+    return time_to_out(*vcpu, guest.memory());
+}
+
+// INT3 runs through an IDT gate; XRSTOR and CMPXCHG16B are single instructions.
+struct Candidate {
+    const char* name;
+    std::span<const std::byte> code;
+    int feature;  // bit of CPUID leaf 1's ECX; -1: every x86-64 has it
+};
+
+Attempt attempt(TinyGuest& guest, const Candidate& candidate) {
+    if (candidate.feature >= 0 && !guest.offers(static_cast<uint32_t>(candidate.feature)))
+        return Attempt::kNotOffered;
+    const auto vcpu = guest.start(candidate.code);
+    if (!vcpu.ok()) return Attempt::kRefused;
+    const auto dog = Watchdog::start(**vcpu, kInstructionPatience);
+    if (!dog.ok()) return Attempt::kRefused;
+    return is_out((*vcpu)->run()) ? Attempt::kRan : Attempt::kRefused;
+}
+
+std::string names(const std::vector<InstructionAttempt>& attempts, Attempt result) {
+    std::string text;
+    for (const InstructionAttempt& a : attempts) {
+        if (a.result == result) text += (text.empty() ? "" : ", ") + a.name;
+    }
+    return text;
+}
+
+}  // namespace
+
+Result<double> measure_ring0(TinyGuest& guest, Nanoseconds patience) {
+    const SystemClock clock;
+    const Nanoseconds deadline = clock.now() + patience;
+    uint64_t rounds = kFirstRounds;
+    double best = 0;
+    do {
+        const Nanoseconds wanted = patience / 2;
+        TRY_ASSIGN(const Nanoseconds took, time_rounds(guest, rounds, 10 * patience + 100 * kMillisecond));
+        best = std::max(best, static_cast<double>(rounds) * guest_code::kInstructionsPerRound * 1e9 /
+                                  static_cast<double>(took));
+        if (took >= wanted) break;
+        rounds = next_rounds(rounds, took, wanted);
+    } while (clock.now() < deadline);
+    return best;
+}
+
+Result<double> measure_exit(TinyGuest& guest, Nanoseconds patience) {
+    TRY_ASSIGN(const auto vcpu, guest.start(guest_code::exits()));
+    TRY_ASSIGN(const auto dog, Watchdog::start(*vcpu, 10 * patience + 100 * kMillisecond));
+    TRY(time_to_out(*vcpu, guest.memory()));  // the first one is cold
+    Nanoseconds sum = 0;
+    int exits = 0;
+    while (sum < patience && exits < 10'000) {
+        TRY_ASSIGN(const Nanoseconds took, time_to_out(*vcpu, guest.memory()));
+        sum += took;
+        ++exits;
+    }
+    return static_cast<double>(sum) / exits;
+}
+
+std::vector<InstructionAttempt> try_instructions(TinyGuest& guest) {
+    const Candidate candidates[] = {
+        {"INT3", guest_code::int3(), -1},
+        {"XRSTOR", guest_code::xrstor(), 26},          // CPUID leaf 1, ECX: XSAVE
+        {"CMPXCHG16B", guest_code::cmpxchg16b(), 13},  // CPUID leaf 1, ECX: CX16
+    };
+    std::vector<InstructionAttempt> attempts;
+    for (const Candidate& candidate : candidates)
+        attempts.push_back({candidate.name, attempt(guest, candidate)});
+    return attempts;
+}
+
+Finding judge_ring0(double instructions_per_second) {
+    Finding f{"ring0-speed",
+              FindingState::kOk,
+              fmt::format("guest ring 0 runs in 64-bit mode, at {} instructions a second",
+                          rate_words(instructions_per_second)),
+              {}};
+    if (instructions_per_second < kLeastInstructionsPerSecond) {
+        f.state = FindingState::kWarn;
+        f.sentence += ": this KVM interprets it";
+        f.advice.emplace_back("keep to small guests here, and boot Linux in tools/kvm-host");
+    }
+    return f;
+}
+
+Finding judge_exit(double nanoseconds) {
+    const bool dear = nanoseconds > kDearExit;
+    return {"exit-cost",
+            dear ? FindingState::kWarn : FindingState::kOk,
+            fmt::format("a port exit to userspace and back costs {:.1f} us{}", nanoseconds / 1000,
+                        dear ? ": guests that talk a lot (console, polled devices) will be slow" : ""),
+            {}};
+}
+
+Finding judge_instructions(const std::vector<InstructionAttempt>& attempts) {
+    const std::string refused = names(attempts, Attempt::kRefused);
+    const std::string absent = names(attempts, Attempt::kNotOffered);
+    Finding f{"ring0-instructions", FindingState::kOk, "", {}};
+    if (!refused.empty()) {
+        f.state = FindingState::kWarn;
+        f.sentence = fmt::format(
+            "this KVM gives a guest up at these instructions in ring 0: {}; Linux uses them", refused);
+        f.advice.emplace_back("boot Linux in tools/kvm-host");
+    } else {
+        f.sentence =
+            "instructions that software KVMs refuse in ring 0 run: " + names(attempts, Attempt::kRan);
+    }
+    if (!absent.empty()) f.sentence += "; CPUID doesn't offer " + absent;
+    return f;
+}
+
+}  // namespace carrel::app

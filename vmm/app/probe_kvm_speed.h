@@ -1,0 +1,34 @@
+// How fast guest ring 0 really runs, what an exit costs, and which instructions this KVM refuses there.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmm/app/doctor_report.h"
+#include "vmm/app/tiny_guest_x86.h"
+
+namespace carrel::app {
+
+// Instructions a second of guest ring 0 in 64-bit mode. Takes at most about `patience`, and the longer, the
+// more exact: 3 ms give a first idea, 40 ms a figure. The error says why the guest didn't get through.
+Result<double> measure_ring0(TinyGuest& guest, Nanoseconds patience);
+// Nanoseconds for one port exit to userspace and back.
+Result<double> measure_exit(TinyGuest& guest, Nanoseconds patience);
+
+enum class Attempt {
+    kRan,
+    kRefused,     // KVM gave the vCPU up, or the guest got an exception that it shouldn't have got
+    kNotOffered,  // CPUID doesn't promise it
+};
+struct InstructionAttempt {
+    std::string name;
+    Attempt result;
+};
+std::vector<InstructionAttempt> try_instructions(TinyGuest& guest);
+
+Finding judge_ring0(double instructions_per_second);
+Finding judge_exit(double nanoseconds);
+Finding judge_instructions(const std::vector<InstructionAttempt>& attempts);
+
+}  // namespace carrel::app
