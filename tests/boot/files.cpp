@@ -97,6 +97,8 @@ setup_header header_for(size_t payload_length) {
 
 }  // namespace
 
+ElfSpec::ElfSpec() : segments{{kPhysicalBase, 0x100, 0x100}} {}
+
 Bytes make_elf(const ElfSpec& spec) {
     const bool note = spec.pvh_entry != 0;
     const size_t headers = spec.segments.size() + (note ? 1 : 0);

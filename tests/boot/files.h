@@ -39,7 +39,8 @@ struct ElfSpec {
         uint64_t paddr, size, mem_size;
         uint64_t gap = 0;  // bytes between it and the one before in the file
     };
-    std::vector<Segment> segments = {{kPhysicalBase, 0x100, 0x100}};
+    ElfSpec();
+    std::vector<Segment> segments;  // one of 0x100 bytes
     uint64_t entry = kPhysicalBase;
     uint32_t pvh_entry = 0;      // 0: no note
     std::vector<uint32_t> tail;  // words behind the end: a relocation table

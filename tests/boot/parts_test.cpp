@@ -1,0 +1,223 @@
+// The parts that the loaders are made of.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "boot/cmdline.h"
+#include "boot/initrd.h"
+#include "boot/kaslr.h"
+#include "boot/kernel_image.h"
+#include "boot/memory_map.h"
+#include "boot/range_allocator.h"
+#include "boot/relocations.h"
+#include "tests/boot/files.h"
+#include "tests/catch.h"
+#include "vmm/base/crash_registry.h"
+#include "vmm/base/guarded_mapping.h"
+
+using namespace carrel;
+using namespace carrel::boot;
+using namespace carrel::boot::testing;
+
+TEST_CASE("command line: what a person needs is added, in front, unless they said something about it") {
+    CHECK(final_cmdline("") == "console=ttyS0 panic=-1");
+    CHECK(final_cmdline("quiet") == "console=ttyS0 panic=-1 quiet");
+    CHECK(final_cmdline("console=hvc0 quiet") == "panic=-1 console=hvc0 quiet");
+    CHECK(final_cmdline("panic=0") == "console=ttyS0 panic=0");
+    CHECK(final_cmdline("console=tty0 panic=5 x") == "console=tty0 panic=5 x");
+    CHECK(final_cmdline("noconsole=1 xpanic=2") == "console=ttyS0 panic=-1 noconsole=1 xpanic=2");
+    CHECK(final_cmdline("-- sh") == "console=ttyS0 panic=-1 -- sh");  // before what belongs to init
+}
+
+TEST_CASE("command line: words are whole, blanks of any kind part them") {
+    CHECK(has_word("a nokaslr", "nokaslr"));
+    CHECK(has_word("\tnokaslr\n", "nokaslr"));
+    CHECK_FALSE(has_word("nokaslr=1 xnokaslr nokaslrx", "nokaslr"));
+    CHECK_FALSE(has_word("", "nokaslr"));
+    CHECK(has_prefix("a mem=1G", "mem="));
+    CHECK_FALSE(has_prefix("a memx=1G", "mem="));
+}
+
+TEST_CASE("ranges: nothing is claimed twice, outside RAM, or across its end") {
+    RangeAllocator ranges(RamMap::of_size(5 * kGiB));
+    CHECK(ranges.claim(Gpa{0x100000}, 0x1000, "a").ok());
+    CHECK(ranges.claim(Gpa{0x101000}, 0x1000, "b").ok());  // adjacent is fine
+    const auto twice = ranges.claim(Gpa{0x100800}, 0x10, "c");
+    REQUIRE_FALSE(twice.ok());
+    CHECK(twice.error().what.find("where a is") != std::string::npos);
+    CHECK_FALSE(ranges.claim(Gpa{0xff000}, 0x1001, "c").ok());
+    CHECK_FALSE(ranges.claim(Gpa{3 * kGiB}, 1, "c").ok());
+    CHECK_FALSE(ranges.claim(Gpa{3 * kGiB - 1}, 2, "c").ok());
+    CHECK(ranges.claim(Gpa{3 * kGiB - 1}, 1, "c").ok());
+    CHECK_FALSE(ranges.claim(Gpa{16}, ~uint64_t{0} - 8, "c").ok());  // wraps
+    CHECK_FALSE(ranges.claim(Gpa{6 * kGiB}, 1, "c").ok());
+}
+
+TEST_CASE("ranges: lowest, highest and slots stay in the gaps, aligned") {
+    RangeAllocator ranges(RamMap::of_size(64 * kMiB));
+    ranges.exclude(Gpa{0}, 0x100000);
+    REQUIRE(ranges.claim(Gpa{32 * kMiB}, kMiB, "x").ok());
+    const PlaceRequest request{3 * kMiB, 2 * kMiB, Gpa{0}, Gpa{64 * kMiB}};
+    CHECK(ranges.lowest(request) == Gpa{2 * kMiB});
+    CHECK(ranges.highest(request) == Gpa{60 * kMiB});
+    // 2, 4 … 28 below, 34, 36 … 60 above.
+    REQUIRE(ranges.slots(request) == 14 + 14);
+    CHECK(ranges.slot(request, 13) == Gpa{28 * kMiB});
+    CHECK(ranges.slot(request, 14) == Gpa{34 * kMiB});
+    CHECK(ranges.slots({65 * kMiB, kPageSize, Gpa{0}, Gpa{kGiB}}) == 0);
+    CHECK(ranges.slots({~uint64_t{0}, kPageSize, Gpa{0}, Gpa{kGiB}}) == 0);
+    CHECK_FALSE(ranges.lowest({kMiB, kPageSize, Gpa{63 * kMiB}, Gpa{63 * kMiB}}));
+    CHECK(ranges.highest({kMiB, kMiB, Gpa{0}, Gpa{33 * kMiB}}) == Gpa{31 * kMiB});
+}
+
+TEST_CASE("memory map: RAM without the PC's hole, reserved ranges in RAM and out of it, sorted") {
+    const RamRange reserved[] = {{Gpa{0xe000'0000}, 0x1000'0000}, {Gpa{0x200000}, 0x1000}};
+    const auto map = memory_map(RamMap::of_size(4 * kGiB), reserved);
+    const std::vector<MemoryMapEntry> expected = {
+        {Gpa{0}, 0x9fc00, MemoryType::kRam},
+        {Gpa{0x9fc00}, 0x60400, MemoryType::kReserved},
+        {Gpa{0x100000}, 0x100000, MemoryType::kRam},
+        {Gpa{0x200000}, 0x1000, MemoryType::kReserved},
+        {Gpa{0x201000}, 3 * kGiB - 0x201000, MemoryType::kRam},
+        {Gpa{0xe000'0000}, 0x1000'0000, MemoryType::kReserved},
+        {Gpa{4 * kGiB}, kGiB, MemoryType::kRam},
+    };
+    CHECK(map == expected);
+}
+
+namespace {
+
+std::span<const std::byte> bytes_of(const std::vector<uint32_t>& words) {
+    return std::as_bytes(std::span(words));
+}
+
+}  // namespace
+
+TEST_CASE("relocations: two and three lists are told apart by their zeros") {
+    const auto link = static_cast<uint32_t>(kLinkBase);
+    const std::vector<uint32_t> three = {0, link, 0, link + 8, 0, link + 16, link + 20};
+    const std::vector<uint32_t> two = {0, link, 0, link + 16};
+    const std::vector<uint32_t> empty_inverse = {0, link, 0, 0, link + 16};
+    CHECK(RelocationTable::parse(bytes_of(three))->has_inverse_list());
+    CHECK_FALSE(RelocationTable::parse(bytes_of(two))->has_inverse_list());
+    CHECK(RelocationTable::parse(bytes_of(empty_inverse))->has_inverse_list());
+    CHECK(RelocationTable::parse(bytes_of(three))->size() == 4);
+
+    Bytes image(32);
+    const LinkedImage linked{kLinkBase, image};
+    RelocationTable::parse(bytes_of(three))->apply(linked, 0x200000);
+    CHECK(get<uint64_t>(image, 0) == 0x200000);
+    CHECK(get<uint32_t>(image, 8) == 0xffe00000);
+    CHECK(get<uint32_t>(image, 16) == 0x200000);
+    CHECK(get<uint32_t>(image, 20) == 0x200000);
+}
+
+TEST_CASE("relocations: what is no table is told, places are checked at both ends") {
+    for (const std::vector<uint32_t>& bad :
+         {std::vector<uint32_t>{}, {0}, {1, 2}, {1, 0, 2, 0}, {0, 1, 2}, {0, 1, 0, 1, 0, 1, 0, 1}}) {
+        CHECK_FALSE(RelocationTable::parse(bytes_of(bad)));
+    }
+    const std::vector<uint32_t> words = {0, 5, 0, 7};
+    CHECK_FALSE(RelocationTable::parse(bytes_of(words).first(15)));
+
+    const auto link = static_cast<uint32_t>(kLinkBase);
+    Bytes image(32);
+    const LinkedImage linked{kLinkBase, image};
+    const auto fits = [&](std::vector<uint32_t> table) {
+        return RelocationTable::parse(bytes_of(table))->fits(linked);
+    };
+    CHECK(fits({0, link + 24, 0, link + 28}));
+    CHECK_FALSE(fits({0, link + 25, 0, link}));  // 8 bytes there end outside
+    CHECK_FALSE(fits({0, link, 0, link + 29}));
+    CHECK_FALSE(fits({0, link, 0, link - 1}));
+    CHECK_FALSE(fits({0, link, 0, 0x1000}));
+    CHECK_FALSE(fits({0, link, 0, link + 29, 0, link}));
+}
+
+TEST_CASE("KASLR: virtual bases fill the kernel's GiB and never leave it") {
+    uint64_t greatest = 0;
+    for (uint64_t random = 0; random < 4096; ++random) {
+        const uint64_t delta = choose_virtual_delta(kLinkBase, 40 * kMiB, kHugePageSize, random);
+        CHECK(delta % kHugePageSize == 0);
+        greatest = std::max(greatest, delta);
+    }
+    CHECK(kLinkBase + greatest + 40 * kMiB == 0xffff'ffff'c000'0000);
+    CHECK(choose_virtual_delta(kLinkBase, kGiB, kHugePageSize, 77) == 0);
+    CHECK(choose_virtual_delta(0x100000, kMiB, kHugePageSize, 77) == 0);
+}
+
+TEST_CASE("inputs that are no regular file, or empty, are refused by name") {
+    const auto refusal = [](InputFile file) {
+        const auto image = KernelImage::open(file);
+        REQUIRE_FALSE(image.ok());
+        CHECK(image.error().fault == Fault::kUsage);
+        return image.error().sentence();
+    };
+    CHECK(refusal({Fd(::open("/tmp", O_RDONLY | O_DIRECTORY)), "here"}).find("here is a directory") == 0);
+    CHECK(refusal({Fd(::open("/dev/null", O_RDONLY)), "null"}).find("null is a character device") == 0);
+    int pipe_ends[2];
+    REQUIRE(::pipe(pipe_ends) == 0);
+    const Fd writer(pipe_ends[1]);
+    CHECK(refusal({Fd(pipe_ends[0]), "pipe"}).find("pipe is a FIFO") == 0);
+    CHECK(refusal(make_file({}, "nothing")).find("nothing is empty") == 0);
+}
+
+TEST_CASE("a kernel that shrinks while it is read is an error, not a SIGBUS") {
+    crash_registry::install_sigbus_handler();
+    Bytes file = make_elf({});
+    file.resize(20 * kPageSize, std::byte{1});
+    const InputFile input = make_file(file, "vmlinux");
+    const auto image = KernelImage::open(input);
+    REQUIRE(image.ok());
+    CHECK(image->check_whole().ok());
+    REQUIRE(::ftruncate(input.fd.get(), 0) == 0);
+    const auto memory = make_memory(64 * kMiB);
+    const auto result = load_kernel(*image, {}, *memory);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().what.find("vmlinux shrank while it was read") == 0);
+    CHECK(image->bytes().back() == std::byte{0});
+}
+
+TEST_CASE("an initrd that shrinks before it is read is an error") {
+    const auto memory = make_memory(64 * kMiB);
+    const InputFile file = make_file(Bytes(3 * kPageSize), "initrd");
+    RangeAllocator ranges(memory->map());
+    const auto initrd = place_initrd(&file, Gpa{kGiB}, ranges);
+    REQUIRE((initrd.ok() && initrd->has_value()));
+    REQUIRE(::ftruncate(file.fd.get(), 100) == 0);
+    const auto result = read_initrd(file, **initrd, *memory);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().what.find("initrd shrank while it was read: it ends at 0x64") == 0);
+}
+
+TEST_CASE("SIGBUS: guest memory is the hook's business, anything else ends the process") {
+    static bool seen;
+    seen = false;
+    crash_registry::install_sigbus_handler();
+    const InputFile file = make_file(Bytes(kPageSize), "ram");
+    auto ram = Mapping::map(kPageSize, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd.get(), 0, "ram");
+    REQUIRE(ram.ok());
+    REQUIRE(::ftruncate(file.fd.get(), 0) == 0);
+    crash_registry::add_guest_memory(ram->data(), ram->size());
+    crash_registry::on_guest_memory_sigbus([](void* address) {
+        seen = true;
+        return ::mmap(address, kPageSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                      0) != MAP_FAILED;
+    });
+    *reinterpret_cast<volatile char*>(ram->data()) = 1;
+    CHECK(seen);
+    crash_registry::on_guest_memory_sigbus(nullptr);
+    crash_registry::remove_guest_memory(ram->data());
+
+    const pid_t child = ::fork();
+    if (child == 0) {
+        auto lost = Mapping::map(kPageSize, PROT_READ, MAP_SHARED, file.fd.get(), 0, "lost");
+        ::_exit(lost.ok() ? *reinterpret_cast<volatile char*>(lost->data()) : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS));
+}
