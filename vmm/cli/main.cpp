@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
 
     int status = kPoweredOff;
     add_run(app, status);
-    // add_doctor(app, status);
+    add_doctor(app, status);
     add_version(app, status);
     try {
         app.parse(argc, argv);
