@@ -10,7 +10,7 @@
 namespace carrel::app {
 namespace {
 
-constexpr Nanoseconds kRing0Patience = 40 * kMillisecond;
+constexpr Nanoseconds kRing0Shortest = 20 * kMillisecond;
 constexpr Nanoseconds kExitPatience = 10 * kMillisecond;
 
 void fail(DoctorReport& report, const char* id, const Error& error) {
@@ -25,7 +25,7 @@ void fail(DoctorReport& report, const char* id, const Error& error) {
 void examine_guest(DoctorReport& report, const kvm::Kvm& kvm) {
     const auto guest = TinyGuest::create(kvm);
     if (!guest.ok()) return fail(report, "ring0-speed", guest.error());
-    const auto speed = measure_ring0(**guest, kRing0Patience);
+    const auto speed = measure_ring0(**guest, kRing0Shortest);
     if (!speed.ok()) return fail(report, "ring0-speed", speed.error());
     report.facts.instructions_per_second = *speed;
     report.findings.push_back(judge_ring0(*speed));

@@ -10,7 +10,8 @@
 namespace carrel::app {
 namespace {
 
-constexpr uint64_t kFirstRounds = 500;  // 3 ms at 3 million instructions a second
+constexpr uint64_t kFirstRounds = 64;                      // about 1 ms where ring 0 is interpreted
+constexpr Nanoseconds kMostOverhead = 100 * kMillisecond;  // a busy host
 constexpr Nanoseconds kInstructionPatience = 100 * kMillisecond;
 constexpr double kDearExit = 20'000;  // ns; silicon takes about 2,000, nested about 10,000
 
@@ -45,19 +46,6 @@ Result<Nanoseconds> time_to_out(kvm::Vcpu& vcpu, const GuestMemory& memory) {
     return std::max<Nanoseconds>(1, end - begin);
 }
 
-// How many rounds fill `wanted`, from what the last took; at most 16 times as many, as the first ones are
-// cold.
-uint64_t next_rounds(uint64_t rounds, Nanoseconds took, Nanoseconds wanted) {
-    const uint64_t factor = static_cast<uint64_t>(wanted / took) + 1;
-    return rounds * std::min<uint64_t>(factor, 16);
-}
-
-Result<Nanoseconds> time_rounds(TinyGuest& guest, uint64_t rounds, Nanoseconds patience) {
-    TRY_ASSIGN(const auto vcpu, guest.start(guest_code::mixture(), rounds));
-    TRY_ASSIGN(const auto dog, Watchdog::start(*vcpu, patience));
-    return time_to_out(*vcpu, guest.memory());
-}
-
 // INT3 runs through an IDT gate; XRSTOR and CMPXCHG16B are single instructions.
 struct Candidate {
     const char* name;
@@ -85,25 +73,22 @@ std::string names(const std::vector<InstructionAttempt>& attempts, Attempt resul
 
 }  // namespace
 
-Result<double> measure_ring0(TinyGuest& guest, Nanoseconds patience) {
-    const SystemClock clock;
-    const Nanoseconds deadline = clock.now() + patience;
+Result<double> measure_ring0(TinyGuest& guest, Nanoseconds shortest) {
     uint64_t rounds = kFirstRounds;
-    double best = 0;
-    do {
-        const Nanoseconds wanted = patience / 2;
-        TRY_ASSIGN(const Nanoseconds took, time_rounds(guest, rounds, 10 * patience + 100 * kMillisecond));
-        best = std::max(best, static_cast<double>(rounds) * guest_code::kInstructionsPerRound * 1e9 /
-                                  static_cast<double>(took));
-        if (took >= wanted) break;
-        rounds = next_rounds(rounds, took, wanted);
-    } while (clock.now() < deadline);
-    return best;
+    TRY_ASSIGN(const auto vcpu, guest.start(guest_code::mixture(), rounds));
+    TRY_ASSIGN(const auto dog, Watchdog::start(*vcpu, 10 * shortest + kMostOverhead));
+    TRY(time_to_out(*vcpu, guest.memory()));  // the first one is cold
+    for (;;) {
+        rounds *= guest_code::kGrowth;
+        TRY_ASSIGN(const Nanoseconds took, time_to_out(*vcpu, guest.memory()));
+        const double instructions = static_cast<double>(rounds) * guest_code::kInstructionsPerRound;
+        if (took >= shortest) return instructions * 1e9 / static_cast<double>(took);
+    }
 }
 
 Result<double> measure_exit(TinyGuest& guest, Nanoseconds patience) {
     TRY_ASSIGN(const auto vcpu, guest.start(guest_code::exits()));
-    TRY_ASSIGN(const auto dog, Watchdog::start(*vcpu, 10 * patience + 100 * kMillisecond));
+    TRY_ASSIGN(const auto dog, Watchdog::start(*vcpu, 10 * patience + kMostOverhead));
     TRY(time_to_out(*vcpu, guest.memory()));  // the first one is cold
     Nanoseconds sum = 0;
     int exits = 0;

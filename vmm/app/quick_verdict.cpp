@@ -8,7 +8,7 @@
 namespace carrel::app {
 namespace {
 
-constexpr Nanoseconds kPatience = 4 * kMillisecond;
+constexpr Nanoseconds kShortest = 2 * kMillisecond;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ std::optional<std::string> quick_verdict(Opener& opener, const std::string& kvm_
     if (!kvm.ok()) return std::nullopt;  // whoever opens it next says why
     const auto guest = TinyGuest::create(*kvm);
     if (!guest.ok()) return std::nullopt;
-    const auto speed = measure_ring0(**guest, kPatience);
+    const auto speed = measure_ring0(**guest, kShortest);
     if (!speed.ok() || *speed >= kLeastInstructionsPerSecond) return std::nullopt;
     return fmt::format(
         "a stock Linux won't boot here: this KVM interprets the guest's kernel, at {} instructions a second; "

@@ -19,6 +19,7 @@ carrel_doctor_mixture:
 2:      dec     %rcx
         jnz     1b
         out     %al, $0x10
+        shl     $2, %r8
         mov     %r8, %rcx
         jmp     1b
 3:      push    %rbx

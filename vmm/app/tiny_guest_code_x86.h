@@ -7,9 +7,10 @@
 
 namespace carrel::app::guest_code {
 
-// RCX times round a mixture of loads, stores, a call and a branch that can't be foreseen, then an OUT; again
-// when entered again. RSI names two pages of data.
+// RCX times round a mixture of loads, stores, a call and a branch that can't be foreseen, then an OUT; each
+// time it is entered again, kGrowth times as many rounds. RSI names two pages of data.
 std::span<const std::byte> mixture();
+inline constexpr uint64_t kGrowth = 4;
 inline constexpr double kInstructionsPerRound = 16.5;  // one is skipped every other time
 
 // OUT, without end.

@@ -99,6 +99,7 @@ Result<void> TinyGuest::write_tables() {
 
 Result<std::unique_ptr<kvm::Vcpu>> TinyGuest::start(std::span<const std::byte> code, uint64_t rcx) {
     CHECK(memory_->write_bytes(kCode, code));
+    CHECK(memory_->write(kData, std::array<std::byte, 2 * kPageSize>{}));
     TRY_ASSIGN(auto vcpu, vm_->create_vcpu(next_vcpu_++));
     TRY(vcpu->set_cpuid(cpuid_));
     TRY(vcpu->load(long_mode_state(offers(kFeatureXsave), rcx)));

@@ -26,8 +26,8 @@ void add_place(Lines& lines, const CpuSnapshot& cpu) {
     lines.push_back(fmt::format("vCPU {} in {}", cpu.vcpu, mode_words(cpu.regs, cpu.sregs)));
     lines.push_back(fmt::format("RIP {:#018x}, linear {:#x}, {}", cpu.regs.rip, cpu.code.linear,
                                 physical_words(cpu.code)));
-    lines.push_back("code at RIP: " + (cpu.code.bytes.empty() ? "none" : hex(cpu.code.bytes)));
-    if (!cpu.code.gap.empty()) lines.push_back((cpu.code.bytes.empty() ? "" : "then ") + cpu.code.gap);
+    lines.push_back(fmt::format("code at RIP: {}{}{}", cpu.code.bytes.empty() ? "none" : hex(cpu.code.bytes),
+                                cpu.code.gap.empty() ? "" : "; ", cpu.code.gap));
 }
 
 void add_instructions(Lines& lines, const CpuSnapshot& cpu) {
@@ -43,10 +43,9 @@ void add_instructions(Lines& lines, const CpuSnapshot& cpu) {
     if (cpu.instructions.empty() && !cpu.code.bytes.empty())
         lines.push_back("-> these bytes are no instruction");
     if (cpu.operand) {
-        lines.push_back(fmt::format("operand at {:#x}, {}{}{}", cpu.operand->linear,
-                                    physical_words(*cpu.operand),
-                                    cpu.operand->bytes.empty() ? "" : ": " + hex(cpu.operand->bytes),
-                                    cpu.operand->gap.empty() ? "" : " (" + cpu.operand->gap + ")"));
+        const MemoryView& o = *cpu.operand;
+        lines.push_back(fmt::format("operand at {:#x}: {}", o.linear,
+                                    o.gap.empty() ? physical_words(o) + ", " + hex(o.bytes) : o.gap));
     }
 }
 
