@@ -50,16 +50,19 @@ Result<void> check_protocol(const setup_header& header, const std::string& name)
     return {};
 }
 
+// Copies, because the header is packed: a reference to a field of it may be misaligned.
 Result<void> check_placement(const setup_header& header, const std::string& name) {
-    if (!std::has_single_bit(header.kernel_alignment) || header.kernel_alignment < kPageSize) {
-        return bad_file(name, HEADER_OFFSET(kernel_alignment),
-                        fmt::format("kernel_alignment is {:#x}, which is no power of two from 4 KiB on",
-                                    header.kernel_alignment));
+    const uint32_t alignment = header.kernel_alignment;
+    const uint64_t preferred = header.pref_address;
+    if (!std::has_single_bit(alignment) || alignment < kPageSize) {
+        return bad_file(
+            name, HEADER_OFFSET(kernel_alignment),
+            fmt::format("kernel_alignment is {:#x}, which is no power of two from 4 KiB on", alignment));
     }
-    if (header.pref_address % header.kernel_alignment != 0) {
-        return bad_file(name, HEADER_OFFSET(pref_address),
-                        fmt::format("pref_address {:#x} is no multiple of kernel_alignment {:#x}",
-                                    header.pref_address, header.kernel_alignment));
+    if (preferred % alignment != 0) {
+        return bad_file(
+            name, HEADER_OFFSET(pref_address),
+            fmt::format("pref_address {:#x} is no multiple of kernel_alignment {:#x}", preferred, alignment));
     }
     if (header.init_size == 0) return bad_file(name, HEADER_OFFSET(init_size), "init_size is 0");
     return {};

@@ -94,13 +94,13 @@ TEST_CASE("bzImage: setup header and zero page follow the protocol") {
     REQUIRE(result.ok());
     const auto params = memory->read<boot_params>(Gpa{result->cpu.rsi});
     REQUIRE(params);
-    CHECK(params->hdr.header == 0x53726448);
-    CHECK(params->hdr.version == 0x020f);
-    CHECK(params->sentinel == 0);
-    CHECK(params->hdr.type_of_loader == 0xff);
-    CHECK(params->hdr.ramdisk_size == 12345);
-    CHECK(params->hdr.ramdisk_image % kPageSize == 0);
-    CHECK(all_bytes(*memory, params->hdr.ramdisk_image, 12345, 0x77));
+    CHECK(value(params->hdr.header) == 0x53726448);
+    CHECK(value(params->hdr.version) == 0x020f);
+    CHECK(value(params->sentinel) == 0);
+    CHECK(value(params->hdr.type_of_loader) == 0xff);
+    CHECK(value(params->hdr.ramdisk_size) == 12345);
+    CHECK(value(params->hdr.ramdisk_image) % kPageSize == 0);
+    CHECK(all_bytes(*memory, value(params->hdr.ramdisk_image), 12345, 0x77));
     const uint64_t initrd_end = params->hdr.ramdisk_image + uint64_t{12345};
     CHECK((initrd_end <= raw(result->image_base) ||
            params->hdr.ramdisk_image >= raw(result->image_base) + 0x100));
@@ -145,9 +145,9 @@ TEST_CASE("bzImage: physical bases keep off initrd and reserved ranges, and stay
         CHECK(base >= 16 * kMiB);
         CHECK((base + 0x100 <= 0x3000000 || base >= 0x3800000));
         const auto params = memory->read<boot_params>(Gpa{result->cpu.rsi});
-        CHECK(all_bytes(*memory, params->hdr.ramdisk_image, 3 * kMiB, 0x77));
+        CHECK(all_bytes(*memory, value(params->hdr.ramdisk_image), 3 * kMiB, 0x77));
         CHECK(all_bytes(*memory, base, 0x100, 0x11));
-        CHECK(params->e820_entries == 5);
+        CHECK(value(params->e820_entries) == 5);
         request.cmdline = "mem=64M";
         const auto fixed_memory = make_memory(128 * kMiB);
         CHECK(load(file, request, *fixed_memory)->image_base == Gpa{kPhysicalBase});

@@ -100,15 +100,15 @@ TEST_CASE("64-bit entry: long mode, flat segments, one-to-one page tables, boot_
     }
 
     const boot_params params = params_of(*result, *memory);
-    CHECK(params.hdr.type_of_loader == 0xff);
+    CHECK(value(params.hdr.type_of_loader) == 0xff);
     CHECK((params.hdr.loadflags & 2) == 2);
-    CHECK(params.acpi_rsdp_addr == 0xe0000);
-    CHECK(string_at(*memory, params.hdr.cmd_line_ptr) == "hello world");
+    CHECK(value(params.acpi_rsdp_addr) == 0xe0000);
+    CHECK(string_at(*memory, value(params.hdr.cmd_line_ptr)) == "hello world");
     const Gpa seed_data{params.hdr.setup_data};
     CHECK(memory->read<uint64_t>(seed_data) == 0);             // next
     CHECK(memory->read<uint32_t>(seed_data + 8) == 9);         // SETUP_RNG_SEED
     CHECK(memory->read<uint32_t>(seed_data + 12) == 64 - 16);  // length
-    CHECK(params.e820_entries == 3);
+    CHECK(value(params.e820_entries) == 3);
 }
 
 TEST_CASE("nokaslr, as a word of its own, clears KASLR_FLAG") {

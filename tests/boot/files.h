@@ -59,6 +59,12 @@ inline constexpr size_t kCodeSize = 0x400;  // of protected-mode code before the
 // Offset in the file of a field of the setup header.
 #define HEADER_FIELD(field) (offsetof(boot_params, hdr) + offsetof(setup_header, field))
 
+// A copy: fields of boot_params may be misaligned, and Catch2 takes references.
+template <class T>
+T value(T field) {
+    return field;
+}
+
 // A file in memory, with these bytes.
 InputFile make_file(const Bytes& bytes, const std::string& name);
 
