@@ -1,11 +1,15 @@
 # Inside the emulated host: /root/vmlinuz is the kernel named by $1, /root/initrd gives a shell.
 . /root/lib.sh
 
-# answers CPUS: types commands at the shell and looks for what only their execution can print.
+# answers CPUS: types commands at the shell and looks for what only their execution can print. The FIFO stays open, as a
+# terminal would.
+mkfifo /tmp/keys
 answers() {
-    { sleep 1; printf 'echo answer-$((6 * 7))-cpus-$(grep -c ^processor /proc/cpuinfo)\ndmesg\nexit\n'; sleep 60; } |
-        carrel run /root/vmlinuz --initrd /root/initrd --append quiet --cpus "$1" --timeout 100s >/tmp/out 2>/tmp/err
+    exec 3<>/tmp/keys
+    printf 'echo answer-$((6 * 7))-cpus-$(grep -c ^processor /proc/cpuinfo)\ndmesg\nexit\n' >&3
+    carrel run /root/vmlinuz --initrd /root/initrd --append quiet --cpus "$1" --timeout 100s </tmp/keys >/tmp/out 2>/tmp/err
     status=$?
+    exec 3>&-
     tail -n 40 /tmp/out /tmp/err
     [ $status -eq 0 ] && grep -q "answer-42-cpus-$1" /tmp/out
 }

@@ -89,6 +89,14 @@ Result<void> Vcpu::set_msr(uint32_t index, uint64_t value) {
     return {};
 }
 
+Result<void> Vcpu::set_xcr0(uint64_t value) {
+    kvm_xcrs xcrs{};
+    xcrs.nr_xcrs = 1;  // xcrs[0].xcr stays 0: XCR0
+    xcrs.xcrs[0].value = value;
+    TRY(checked_ioctl("set XCR0", fd(), KVM_SET_XCRS, &xcrs));
+    return {};
+}
+
 Result<void> Vcpu::load(const CpuState& state) {
     TRY_ASSIGN(kvm_sregs system, sregs());
     system.cs = to_kvm(state.cs);

@@ -30,6 +30,7 @@ class Vcpu final : public Kick {
     Result<void> set_tsc_khz(uint32_t khz);           // KVM_SET_TSC_KHZ (4.55)
     Result<uint32_t> tsc_khz() const;                 // KVM_GET_TSC_KHZ (4.56)
     Result<void> set_msr(uint32_t index, uint64_t value);  // KVM_SET_MSRS (4.19)
+    Result<void> set_xcr0(uint64_t value);                 // KVM_SET_XCRS (4.38)
     Result<void> load(const CpuState& state);              // registers of the boot protocol
     Result<kvm_regs> regs() const;                         // KVM_GET_REGS (4.11)
     Result<kvm_sregs> sregs() const;                       // KVM_GET_SREGS (4.13)

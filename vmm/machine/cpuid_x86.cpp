@@ -148,4 +148,16 @@ CpuidTable cpuid_of(const CpuidTable& machine, uint32_t apic_id) {
     return table;
 }
 
+uint64_t initial_xcr0(const CpuidTable& table) {
+    constexpr uint32_t kXsavec = 1u << 1;  // leaf 0xd, sub-leaf 1, EAX
+    uint64_t supported = 1;
+    bool xsavec = false;
+    for (const CpuidLeaf& leaf : table) {
+        if (leaf.function != kXsave) continue;
+        if (leaf.index == 0) supported |= leaf.eax | uint64_t{leaf.edx} << 32;
+        if (leaf.index == 1) xsavec = (leaf.eax & kXsavec) != 0;
+    }
+    return xsavec ? 1 : supported;
+}
+
 }  // namespace carrel

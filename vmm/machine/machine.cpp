@@ -81,6 +81,7 @@ Result<void> Machine::set_up_vcpus() {
     for (const uint32_t apic_id : description_.apic_ids) {
         TRY_ASSIGN(auto vcpu, vm_->create_vcpu(apic_id));
         TRY(vcpu->set_cpuid(cpuid_of(description_.cpuid, apic_id)));
+        if (const uint64_t xcr0 = initial_xcr0(description_.cpuid); xcr0 != 1) TRY(vcpu->set_xcr0(xcr0));
         // Not every KVM knows both; a guest that misses them is slower, not wrong.
         (void)vcpu->set_msr(kMsrMiscEnable, kFastStrings).ok();
         (void)vcpu->set_msr(kMsrMtrrDefault, kMtrrEnabledWriteBack).ok();
