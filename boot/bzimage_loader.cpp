@@ -16,6 +16,7 @@
 #include "boot/linux_entry_x86.h"
 #include "boot/linux_image.h"
 #include "boot/loaders.h"
+#include "boot/payload_cache.h"
 
 namespace carrel::boot {
 namespace {
@@ -37,23 +38,37 @@ Error bad_payload(const LoadContext& context, const PackedKernel& kernel, const 
         fmt::format("the {} payload of {} bytes {}", kernel.codec.name(), kernel.packed.size(), what));
 }
 
+Result<ElfFile> parse_payload(std::span<const std::byte> head, const PackedKernel& kernel) {
+    TRY_ASSIGN(ElfFile elf, parse_elf(head, {kernel.name, kernel.file.unpacked_size}));
+    if (elf.entry_is_physical()) return elf;
+    return bad_file(kernel.name, 0, fmt::format("the entry point {:#x} lies outside the image", elf.entry));
+}
+
 // Headers first, so that everything is checked and placed before guest memory is touched.
 Result<ElfFile> peek(const LoadContext& context, const PackedKernel& kernel) {
     std::array<std::byte, kHeadSize> head{};
     const auto room = std::span(head).first(std::min<size_t>(head.size(), kernel.file.unpacked_size));
     const auto size = kernel.codec.unpack(kernel.packed, room, Codec::Extent::kPrefix);
     if (!size) return bad_payload(context, kernel, "can't be unpacked");
-    return parse_elf(room.first(*size), {kernel.name, kernel.file.unpacked_size});
+    return parse_payload(room.first(*size), kernel);
+}
+
+uint64_t alignment_of(const PackedKernel& kernel) {
+    return std::max<uint64_t>(kernel.file.header.kernel_alignment, kLeastKernelAlignment);
+}
+
+bool is_movable(const ElfFile& elf, const PackedKernel& kernel, uint64_t alignment) {
+    return kernel.file.header.relocatable_kernel != 0 && elf.lowest() % alignment == 0;
 }
 
 ImageNeeds needs_of(const ElfFile& elf, const PackedKernel& kernel) {
     ImageNeeds needs;
     needs.preferred = Gpa{elf.lowest()};
-    needs.alignment = std::max<uint64_t>(kernel.file.header.kernel_alignment, kLeastKernelAlignment);
+    needs.alignment = alignment_of(kernel);
     needs.before = elf.segments.front().offset;
     needs.image_size = elf.image_size();
     needs.after = std::max(needs.image_size, kernel.file.unpacked_size - needs.before);
-    needs.movable = kernel.file.header.relocatable_kernel != 0 && elf.lowest() % needs.alignment == 0;
+    needs.movable = is_movable(elf, kernel, needs.alignment);
     return needs;
 }
 
@@ -123,12 +138,33 @@ Result<void> unpack_into_place(LoadContext& context, const PackedKernel& kernel,
     return {};
 }
 
+// For further guests: unpacked into memory of our own.
+Result<PayloadCache::Payload> unpack_for_cache(const LoadContext& context, const PackedKernel& kernel) {
+    TRY_ASSIGN(Mapping mapping, Mapping::map(kernel.file.unpacked_size, PROT_READ | PROT_WRITE,
+                                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, kernel.name.c_str()));
+    TRY(unpack_whole(context, kernel, mapping.bytes()));
+    TRY(context.image.check_whole());
+    auto payload = std::make_shared<const Mapping>(std::move(mapping));
+    context.request.payload_cache->insert(*context.image.identity(), payload);
+    return payload;
+}
+
+Result<void> load_cached(LoadContext& context, const PackedKernel& kernel) {
+    auto payload = context.request.payload_cache->find(*context.image.identity());
+    if (payload == nullptr) {
+        TRY(peek(context, kernel));  // before memory is spent on it
+        TRY_ASSIGN(payload, unpack_for_cache(context, kernel));
+    }
+    const std::span<const std::byte> bytes = payload->bytes();
+    TRY_ASSIGN(const ElfFile elf, parse_payload(bytes, kernel));
+    const uint64_t alignment = alignment_of(kernel);
+    const auto tail = elf.end < bytes.size() ? bytes.subspan(elf.end) : std::span<const std::byte>{};
+    return load_linux64(context, {elf, bytes, tail, alignment, is_movable(elf, kernel, alignment),
+                                  initrd_limit(kernel.file.header), kernel.file.header});
+}
+
 Result<void> load_unpacked(LoadContext& context, const PackedKernel& kernel) {
     TRY_ASSIGN(const ElfFile elf, peek(context, kernel));
-    if (!elf.entry_is_physical()) {
-        return bad_file(kernel.name, 0,
-                        fmt::format("the entry point {:#x} lies outside the image", elf.entry));
-    }
     const ImageNeeds needs = needs_of(elf, kernel);
     const bool kaslr = no_kaslr_reason(context).empty();
     const bool random = kaslr && fixed_physical_reason(context).empty();
@@ -176,7 +212,8 @@ class BzImageLoader final : public BootLoader {
         const size_t suffix = codec->size_is_appended() ? kSizeSuffix : 0;
         const PackedKernel kernel{file, *codec, file.payload.first(file.payload.size() - suffix),
                                   image.name() + ", unpacked payload"};
-        TRY(load_unpacked(context, kernel));
+        const bool cached = request.payload_cache != nullptr && image.identity().has_value();
+        TRY(cached ? load_cached(context, kernel) : load_unpacked(context, kernel));
         return std::move(context.result);
     }
 };

@@ -4,6 +4,8 @@
 // kernels have a virtual address there, or the PVH entry itself: they are started by the note.
 #include <fmt/core.h>
 
+#include <vector>
+
 #include "boot/bad_file.h"
 #include "boot/elf_file.h"
 #include "boot/image_placement.h"
@@ -17,13 +19,13 @@
 namespace carrel::boot {
 namespace {
 
-constexpr uint64_t kInitrdLimit = 2 * kGiB;  // initrd_addr_max of Linux, whose header an ELF file lacks
-constexpr uint64_t kEntryAt = 24;            // offset of e_entry
+constexpr Gpa kInitrdLimit{2 * kGiB};  // initrd_addr_max of Linux, whose header an ELF file lacks
+constexpr uint64_t kEntryAt = 24;      // offset of e_entry
 
 struct ElfKernel {
     ElfFile elf;
     ElfNotes notes;
-    std::span<const std::byte> table;  // what follows the ELF file
+    std::vector<std::byte> tail;  // what follows the ELF file: perhaps a relocation table
 };
 
 Result<BootProtocol> choose_protocol(const ElfKernel& kernel, const LoadContext& context) {
@@ -43,42 +45,36 @@ Result<BootProtocol> choose_protocol(const ElfKernel& kernel, const LoadContext&
 
 // Only a kernel with a relocation table is known to run elsewhere than where it is linked.
 bool is_relocatable(const ElfKernel& kernel) {
-    return !kernel.table.empty() && RelocationTable::parse(kernel.table).has_value() &&
+    return RelocationTable::parse(kernel.tail).has_value() &&
            kernel.elf.lowest() % kLeastKernelAlignment == 0;
 }
 
-Result<Gpa> place(LoadContext& context, const ElfKernel& kernel, bool movable) {
+Result<void> load_pvh(LoadContext& context, const ElfKernel& kernel) {
     ImageNeeds needs;
     needs.preferred = Gpa{kernel.elf.lowest()};
-    needs.alignment = kLeastKernelAlignment;
     needs.image_size = needs.after = kernel.elf.image_size();
-    needs.movable = movable;
-    const bool random = no_kaslr_reason(context).empty() && fixed_physical_reason(context).empty();
-    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, Gpa{kInitrdLimit}, random));
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, kInitrdLimit, false));
     context.result.image_base = base;
     context.result.image_size = needs.image_size;
-    return base;
-}
-
-Result<void> load_linux64(LoadContext& context, const ElfKernel& kernel) {
-    TRY_ASSIGN(const Gpa base, place(context, kernel, is_relocatable(kernel)));
-    auto window = context.memory.window(base, kernel.elf.image_size());
+    auto window = context.memory.window(base, needs.image_size);
     CHECK(window.has_value());
     place_from_bytes(kernel.elf, context.image.bytes(), window->bytes());
-    randomise_virtual_base(context, {kernel.elf, window->bytes(), kernel.table, kLeastKernelAlignment});
-    window->complete(window->bytes().size());
-    return enter_linux64(context, default_setup_header(),
-                         raw(base) + (kernel.elf.entry - kernel.elf.lowest()),
-                         no_kaslr_reason(context).empty());
-}
-
-Result<void> load_pvh(LoadContext& context, const ElfKernel& kernel) {
-    TRY_ASSIGN(const Gpa base, place(context, kernel, false));
-    auto window = context.memory.window(base, kernel.elf.image_size());
-    CHECK(window.has_value());
-    place_from_bytes(kernel.elf, context.image.bytes(), window->bytes());
-    window->complete(window->bytes().size());
+    window->complete(needs.image_size);
     return enter_pvh(context, *kernel.notes.pvh_entry);
+}
+
+Result<void> load_by_64bit_entry(LoadContext& context, const ElfKernel& kernel) {
+    const setup_header header = default_setup_header();
+    return load_linux64(context, {kernel.elf, context.image.bytes(), kernel.tail, kLeastKernelAlignment,
+                                  is_relocatable(kernel), kInitrdLimit, header});
+}
+
+// Copied, because the file may change while a table in it is checked and then used. Longer than the image: no
+// table.
+std::vector<std::byte> copy_tail(const ElfFile& elf, std::span<const std::byte> file) {
+    if (elf.end >= file.size() || file.size() - elf.end > elf.image_size()) return {};
+    const auto tail = file.subspan(elf.end);
+    return {tail.begin(), tail.end()};
 }
 
 class ElfLoader final : public BootLoader {
@@ -91,13 +87,13 @@ class ElfLoader final : public BootLoader {
         ElfKernel kernel;
         TRY_ASSIGN(kernel.elf, parse_elf(bytes, {image.name(), bytes.size()}));
         kernel.notes = read_notes(bytes, kernel.elf);
-        if (kernel.elf.end < bytes.size()) kernel.table = bytes.subspan(kernel.elf.end);
+        kernel.tail = copy_tail(kernel.elf, bytes);
         LoadContext context(image, request, memory);
         TRY_ASSIGN(const BootProtocol protocol, choose_protocol(kernel, context));
         const bool pvh = protocol == BootProtocol::kPvh;
         context.result.format = fmt::format("ELF64 by the {} entry", pvh ? "PVH" : "64-bit");
         if (!kernel.notes.linux_salt.empty()) context.result.format += ", Linux " + kernel.notes.linux_salt;
-        TRY(pvh ? load_pvh(context, kernel) : load_linux64(context, kernel));
+        TRY(pvh ? load_pvh(context, kernel) : load_by_64bit_entry(context, kernel));
         return std::move(context.result);
     }
 };

@@ -1,6 +1,8 @@
 #include "boot/linux_image.h"
 
+#include "boot/image_placement.h"
 #include "boot/kaslr.h"
+#include "boot/linux_entry_x86.h"
 #include "boot/relocations.h"
 
 namespace carrel::boot {
@@ -25,6 +27,25 @@ void randomise_virtual_base(LoadContext& context, const LinuxImage& image) {
         choose_virtual_delta(link_address, image.bytes.size(), image.alignment, context.random_virtual());
     table->apply(linked, delta);
     context.result.virtual_base = link_address + delta;
+}
+
+Result<void> load_linux64(LoadContext& context, const LinuxSource& source) {
+    ImageNeeds needs;
+    needs.preferred = Gpa{source.elf.lowest()};
+    needs.alignment = source.alignment;
+    needs.image_size = needs.after = source.elf.image_size();
+    needs.movable = source.movable;
+    const bool kaslr = no_kaslr_reason(context).empty();
+    const bool random = kaslr && fixed_physical_reason(context).empty();
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, source.initrd_limit, random));
+    context.result.image_base = base;
+    context.result.image_size = needs.image_size;
+    auto window = context.memory.window(base, needs.image_size);
+    CHECK(window.has_value());
+    place_from_bytes(source.elf, source.bytes, window->bytes());
+    randomise_virtual_base(context, {source.elf, window->bytes(), source.tail, source.alignment});
+    window->complete(needs.image_size);
+    return enter_linux64(context, source.header, raw(base) + (source.elf.entry - source.elf.lowest()), kaslr);
 }
 
 }  // namespace carrel::boot

@@ -1,6 +1,8 @@
 // LinuxImage: a Linux kernel whose segments are in place in guest memory; what is left is to relocate it.
 #pragma once
 
+#include <asm/bootparam.h>
+
 #include <cstdint>
 #include <span>
 
@@ -18,6 +20,19 @@ struct LinuxImage {
     std::span<const std::byte> table;  // what follows the ELF file; perhaps a relocation table
     uint64_t alignment;                // of the virtual base
 };
+
+// How a kernel's ELF file is loaded whose bytes are all at hand: a vmlinux, or a payload that was unpacked
+// before. They are copied once; `tail` is what follows the ELF file, and nobody else may change it meanwhile.
+struct LinuxSource {
+    const ElfFile& elf;
+    std::span<const std::byte> bytes;
+    std::span<const std::byte> tail;
+    uint64_t alignment;
+    bool movable;
+    Gpa initrd_limit;  // exclusive
+    const setup_header& header;
+};
+Result<void> load_linux64(LoadContext& context, const LinuxSource& source);
 
 // Moves the kernel to a virtual base chosen at random, or notes in the result why it stays where it is
 // linked.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "vmm/base/check.h"
 
@@ -47,35 +48,39 @@ void add(std::span<const std::byte> words, const LinkedImage& image, T delta) {
     }
 }
 
-size_t count_zeros(std::span<const std::byte> bytes) {
-    size_t count = 0;
-    for (size_t at = 0; at < bytes.size(); at += kWord)
-        count += load<uint32_t>(bytes.data() + at) == 0 ? 1 : 0;
-    return count;
-}
-
-// The list from `at` to the zero that ends it or the end of the table; `at` moves behind that zero.
-std::span<const std::byte> take_list(std::span<const std::byte> bytes, size_t& at) {
-    const size_t begin = at;
+// Where the first zero from `at` on is; the end where there is none. In blocks first, which compilers do in
+// vectors.
+size_t find_zero(std::span<const std::byte> bytes, size_t at) {
+    constexpr size_t kBlock = 16 * kWord;
+    for (; bytes.size() - at >= kBlock; at += kBlock) {
+        unsigned zeros = 0;
+        for (size_t i = 0; i < kBlock; i += kWord)
+            zeros |= load<uint32_t>(bytes.data() + at + i) == 0 ? 1u : 0u;
+        if (zeros != 0) break;
+    }
     while (at < bytes.size() && load<uint32_t>(bytes.data() + at) != 0) at += kWord;
-    const auto list = bytes.subspan(begin, at - begin);
-    at += kWord;
-    return list;
+    return at;
 }
 
 }  // namespace
 
 std::optional<RelocationTable> RelocationTable::parse(std::span<const std::byte> bytes) {
     if (bytes.size() < 2 * kWord || bytes.size() % kWord != 0) return std::nullopt;
-    const size_t zeros = count_zeros(bytes);
-    if ((zeros != 2 && zeros != 3) || load<uint32_t>(bytes.data()) != 0) return std::nullopt;
+    if (find_zero(bytes, 0) != 0) return std::nullopt;
+    // What follows each zero, up to the next one or the end.
+    std::vector<std::span<const std::byte>> lists;
+    for (size_t at = 0; at < bytes.size() && lists.size() <= 3;) {
+        const size_t begin = at + kWord;
+        at = find_zero(bytes, begin);
+        lists.push_back(bytes.subspan(begin, at - begin));
+    }
+    if (lists.size() != 2 && lists.size() != 3) return std::nullopt;
     RelocationTable table;
-    table.lists_ = static_cast<int>(zeros);
-    table.size_ = bytes.size() / kWord - zeros;
-    size_t at = kWord;
-    table.words64_ = take_list(bytes, at);
-    if (zeros == 3) table.inverse32_ = take_list(bytes, at);
-    table.words32_ = take_list(bytes, at);
+    table.words64_ = lists.front();
+    if (lists.size() == 3) table.inverse32_ = lists[1];
+    table.words32_ = lists.back();
+    table.lists_ = static_cast<int>(lists.size());
+    table.size_ = bytes.size() / kWord - lists.size();
     return table;
 }
 

@@ -11,6 +11,7 @@
 #include "boot/kaslr.h"
 #include "boot/kernel_image.h"
 #include "boot/memory_map.h"
+#include "boot/payload_cache.h"
 #include "boot/range_allocator.h"
 #include "boot/relocations.h"
 #include "tests/boot/files.h"
@@ -220,4 +221,61 @@ TEST_CASE("SIGBUS: guest memory is the hook's business, anything else ends the p
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK((WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS));
+}
+
+namespace {
+
+PayloadCache::Payload payload_of(size_t size) {
+    auto mapping = Mapping::map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0, "payload");
+    REQUIRE(mapping.ok());
+    return std::make_shared<const Mapping>(std::move(mapping).value());
+}
+
+}  // namespace
+
+TEST_CASE("payload cache: bounded, last used stays longest, droppable while in use") {
+    PayloadCache cache(3 * kPageSize);
+    const FileIdentity a{1, 1, 1, 1};
+    const FileIdentity b{1, 2, 1, 1};
+    const FileIdentity c{1, 3, 1, 1};
+    cache.insert(a, payload_of(kPageSize));
+    cache.insert(b, payload_of(kPageSize));
+    CHECK(cache.find(a) != nullptr);
+    cache.insert(c, payload_of(2 * kPageSize));
+    CHECK(cache.find(b) == nullptr);
+    CHECK(cache.size() == 3 * kPageSize);
+    const auto kept = cache.find(c);
+    cache.drop_all();
+    CHECK(cache.size() == 0);
+    CHECK(kept->bytes()[2 * kPageSize - 1] == std::byte{0});
+    cache.insert(a, payload_of(4 * kPageSize));
+    CHECK(cache.find(a) == nullptr);  // too big for it
+}
+
+TEST_CASE(
+    "payload cache: a kernel from the cache is the kernel from the file; a changed file is unpacked anew") {
+    ElfSpec spec;
+    spec.segments = {{0x1000000, 0x3000, 0x3000}, {0x1003000, 0x2000, 0x9000, 0x1800}};
+    const Bytes bytes = make_bzimage(make_elf(spec), Packing::kLz4);
+    const InputFile file = make_file(bytes, "vmlinuz");
+    PayloadCache cache(kMiB);
+    BootRequest request;
+    request.payload_cache = &cache;
+    for (int round = 0; round < 2; ++round) {
+        const auto memory = make_memory(64 * kMiB);
+        const auto result = load_kernel(file, request, *memory);
+        REQUIRE(result.ok());
+        CHECK(cache.size() > 0);
+        CHECK(result->cpu.rip == 0x1000000);
+        const auto image = memory->slice(Gpa{0x1000000}, 0xc000);
+        CHECK((*image)[0x2fff] == std::byte{0x11});
+        CHECK((*image)[0x3000] == std::byte{0x22});
+        CHECK((*image)[0x5000] == std::byte{0});
+    }
+    const auto identity = KernelImage::open(file)->identity();
+    REQUIRE(identity);
+    CHECK(cache.find(*identity) != nullptr);
+    FileIdentity touched = *identity;
+    touched.mtime_ns += 1;
+    CHECK(cache.find(touched) == nullptr);
 }
