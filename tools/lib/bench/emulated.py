@@ -1,0 +1,150 @@
+"""Runs VMMs one after the other in one emulated host, each under measure.c."""
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOOLS = os.path.dirname(os.path.dirname(HERE))
+MEASURE = os.path.join(HERE, "measure.c")
+# Where the guest's files lie in the emulated host; {kernel} is vmlinuz or vmlinux.
+KERNEL_PATH = "/root/{name}-{file}"
+INITRD_PATH = "/root/initrd"
+
+
+class Failed(Exception):
+    """A sentence for the user."""
+
+
+@dataclass
+class Job:
+    """One run of one VMM: a name to find its result by, what to look at, the guest's memory, the command."""
+    name: str
+    mode: str
+    memory_mib: int
+    command: list
+    seconds: int = 60
+
+
+@dataclass
+class Host:
+    """The emulated host: what it is like, and what it must hold."""
+    carrel: str
+    icount: bool = True
+    cpus: int = 1
+    memory: str = "2G"
+    kernels: tuple = ("bookworm",)
+    peers: bool = True
+    script: str = "reboot"
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def tool(*words):
+    """The output of one of our tools, its own messages shown."""
+    done = subprocess.run([os.path.join(TOOLS, words[0]), *words[1:]], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise Failed(f"tools/{words[0]} {' '.join(words[1:])} ended with status {done.returncode}")
+    return done.stdout.strip()
+
+
+def kernel_files(name):
+    """(version, vmlinuz, vmlinux) of a stock kernel."""
+    _, version, vmlinuz = tool("kernels", "--cached", name).split(" ", 2)
+    return version, vmlinuz, tool("kernels", "--cached", "--vmlinux", name)
+
+
+def cache_folder():
+    base = os.environ.get("CARREL_CACHE")
+    if not base:
+        base = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "carrel")
+    folder = os.path.join(base, "bench")
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def measure_program():
+    """measure.c, compiled when it's newer than the program in the cache."""
+    program = os.path.join(cache_folder(), "measure")
+    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(MEASURE):
+        part = f"{program}.{os.getpid()}"
+        try:
+            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-static", "-o", part, MEASURE], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise Failed(f"couldn't compile {MEASURE}: {error}; gcc and libc6-dev are needed") from error
+        os.replace(part, program)
+    return program
+
+
+def kvm_host_options(host, folder):
+    initrd = os.path.join(folder, "initrd")
+    tool("make-initrd", "--bench", host.script, "-o", initrd)
+    options = ["--with", measure_program(), "--add", f"{initrd}:{INITRD_PATH}", "--memory", host.memory]
+    options += ["--icount"] if host.icount else ["--cpus", str(host.cpus)]
+    for name in host.kernels:
+        _, vmlinuz, vmlinux = kernel_files(name)
+        options += ["--add", f"{vmlinuz}:{KERNEL_PATH.format(name=name, file='vmlinuz')}"]
+        options += ["--add", f"{vmlinux}:{KERNEL_PATH.format(name=name, file='vmlinux')}"]
+    if host.carrel:
+        options += ["--add", f"{host.carrel}:/usr/bin/carrel", "--with", host.carrel]
+    if host.peers:
+        options += ["--with", "qemu-system-x86_64"]
+        for rom in ("bios-256k.bin", "bios-microvm.bin", "kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin"):
+            options += ["--add", f"{find_rom(rom)}:/usr/share/qemu/{rom}"]
+    return options
+
+
+def find_rom(name):
+    for folder in ("/usr/share/qemu", "/usr/share/seabios"):
+        if os.path.exists(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    raise Failed(f"no {name} in /usr/share/qemu or /usr/share/seabios: install qemu-system-x86 and seabios")
+
+
+def script_of(jobs):
+    lines = []
+    for job in jobs:
+        words = ["measure", job.name, job.mode, str(job.memory_mib), str(job.seconds), "--", *job.command]
+        lines.append(shlex.join(words) + f" || echo '{{\"failed\":\"{job.name}\"}}'")
+    return "\n".join(lines) + "\n"
+
+
+def run(host, jobs, timeout, on_result=lambda result: None):
+    """Runs the jobs in their order. Returns the results, one dictionary each."""
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        script = os.path.join(folder, "script")
+        with open(script, "w", encoding="utf-8") as file:
+            file.write(script_of(jobs))
+        command = [os.path.join(TOOLS, "kvm-host"), "--timeout", str(timeout), "--add", f"{script}:/root/script",
+                   *kvm_host_options(host, folder), "--", "sh", "/root/script"]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout:
+                result = json.loads(line)
+                if "failed" in result:
+                    say(f"{result['failed']}: the guest never reached its userspace (above: what the VMM said)")
+                    continue
+                results.append(result)
+                on_result(result)
+    if process.returncode != 0:
+        raise Failed(f"the emulated host ended with status {process.returncode}")
+    return results
+
+
+class Progress:
+    """A line a run on stderr, with how far we are."""
+
+    def __init__(self, total):
+        self.total, self.done, self.begun = total, 0, time.monotonic()
+
+    def __call__(self, result):
+        self.done += 1
+        seconds = time.monotonic() - self.begun
+        say(f"[{self.done}/{self.total}, {seconds:.0f} s] {result['name']} {result['mode']}: "
+            f"end {result['end']:.3f} virtual s, status {result['status']}")
