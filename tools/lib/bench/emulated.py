@@ -126,6 +126,9 @@ def run(host, jobs, timeout, on_result=lambda result: None):
                    *kvm_host_options(host, folder), "--", "sh", "/root/script"]
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
             for line in process.stdout:
+                if line.startswith("T "):
+                    results[-1].setdefault("trace", []).append(line[2:])
+                    continue
                 result = json.loads(line)
                 if "failed" in result:
                     say(f"{result['failed']}: the guest never reached its userspace (above: what the VMM said)")

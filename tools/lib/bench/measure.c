@@ -3,12 +3,13 @@
 //
 //   measure NAME MODE GUEST-MIB SECONDS -- COMMAND [ARG]...
 //
-// The VMM's stdout is a pipe that is read here, as a CI job's would be. Four modes, so that looking at one thing
-// doesn't change another:
+// The VMM's stdout is a pipe that is read here, as a CI job's would be. The modes are apart so that
+// looking at one thing doesn't change another:
 //   time    nothing is watched: when the marker came, when the process was gone, the kernel's own counters around that
 //   count   the tracepoints of KVM are on: exits to userspace by reason; and all exits, from KVM's statistics
 //   memory  stopped when the marker comes, and /proc/PID/smaps read
 //   small   the same without transparent huge pages: then what is resident in guest memory is what was touched
+//   trace   system calls, page faults, entries to the guest, switches of threads: the kernel's trace follows the line
 // The lines are read by emulated.py.
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -32,8 +33,8 @@ static const char kStderr[] = "/tmp/measure.stderr";
 static const char kThp[] = "/sys/kernel/mm/transparent_hugepage/enabled";
 #define TRACING "/sys/kernel/tracing/"
 
-enum mode { kTime, kCount, kMemory, kSmall, kModes };
-static const char *const kModeNames[kModes] = {"time", "count", "memory", "small"};
+enum mode { kTime, kCount, kTrace, kMemory, kSmall, kModes };
+static const char *const kModeNames[kModes] = {"time", "count", "trace", "memory", "small"};
 
 struct request {
     const char *name;
@@ -112,6 +113,48 @@ static struct counters read_counters(void) {
                              number_in(path, "thp_fault_alloc "), number_in(path, "thp_fault_fallback ")};
 }
 
+// --- tracing ---
+
+static void count_exits(int on) {
+    static const char *const triggers[] = {TRACING "events/kvm/kvm_userspace_exit/trigger", "hist:keys=reason",
+                                           TRACING "events/kvm/kvm_exit/trigger", "hist:keys=exit_reason"};
+    char text[64];
+    for (int i = 0; i < 4; i += 2) {
+        snprintf(text, sizeof text, "%s%s", on ? "" : "!", triggers[i + 1]);
+        write_file(triggers[i], text);
+    }
+}
+
+static void trace(const char *on) {
+    static const char *const events[] = {"raw_syscalls/sys_enter", "raw_syscalls/sys_exit", "kvm/kvm_entry", "kvm/kvm_exit",
+                                         "exceptions/page_fault_user", "sched/sched_switch"};
+    char path[128];
+    write_file(TRACING "trace_clock", "mono");
+    write_file(TRACING "buffer_size_kb", on[0] == '1' ? "32768" : "1");
+    write_file(TRACING "options/event-fork", on);
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; ++i) {
+        snprintf(path, sizeof path, TRACING "events/%s/enable", events[i]);
+        write_file(path, on);
+    }
+}
+
+// In the child: this process and those that it makes.
+static void trace_me(void) {
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", getpid());
+    write_file(TRACING "set_event_pid", pid);
+}
+
+// Each line of the trace with a T and a blank before it.
+static void print_trace(void) {
+    char line[1024];
+    FILE *const file = fopen(TRACING "trace", "re");
+    if (!file) die("cannot open the trace");
+    while (fgets(line, sizeof line, file))
+        if (line[0] != '#') printf("T %s", line);
+    fclose(file);
+}
+
 // --- the VMM ---
 
 // The clock is read by the child, last thing before exec: making a process isn't the VMM's work.
@@ -127,6 +170,7 @@ static void start(const struct request *request, struct run *run) {
         dup2(ends[1], 1);
         dup2(log, 2);
         close_range(3, ~0U, 0);
+        if (request->mode == kTrace) trace_me();
         *started = now();
         execvp(request->command[0], request->command);
         die("cannot run %s", request->command[0]);
@@ -255,11 +299,6 @@ static void keep_vm(struct run *run) {
     closedir(folder);
 }
 
-static void trace(int on) {
-    static const char *const trigger = TRACING "events/kvm/kvm_userspace_exit/trigger";
-    write_file(trigger, on ? "hist:keys=reason" : "!hist:keys=reason");
-}
-
 // KVM's totals are those of the VMs that exist: ours.
 static long statistic(const char *name) {
     char path[128];
@@ -267,24 +306,33 @@ static long statistic(const char *name) {
     return number_in(path, "");
 }
 
-static void print_exits(const struct run *run) {
-    static const char *const names[] = {"exits", "halt_exits", "irq_exits", "irq_window_exits", "io_exits", "mmio_exits",
-                                        "insn_emulation", "pf_taken", "pf_fixed", "signal_exits", "hypercalls"};
-    char line[512];
+// Prints how often each reason came. Returns the sum.
+static long print_histogram(const char *event, const char *key) {
+    char text[512], format[64];
     long reason = 0, count = 0, total = 0;
-    if (run->vm_fd < 0) return;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
-        printf(",\"kvm_%s\":%ld", names[i], statistic(names[i]));
-    FILE *const file = fopen(TRACING "events/kvm/kvm_userspace_exit/hist", "re");
-    if (!file) return;
-    printf(",\"reasons\":{");
-    while (fgets(line, sizeof line, file))
-        if (sscanf(line, "{ reason: %ld } hitcount: %ld", &reason, &count) == 2) {
+    snprintf(text, sizeof text, TRACING "events/kvm/%s/hist", event);
+    snprintf(format, sizeof format, "{ %s: %%ld } hitcount: %%ld", key);
+    FILE *const file = fopen(text, "re");
+    if (!file) die("cannot open %s", text);
+    printf(",\"%s\":{", event);
+    while (fgets(text, sizeof text, file))
+        if (sscanf(text, format, &reason, &count) == 2) {
             printf("%s\"%ld\":%ld", total ? "," : "", reason, count);
             total += count;
         }
     fclose(file);
-    printf("},\"userspace_exits\":%ld", total);
+    printf("}");
+    return total;
+}
+
+static void print_exits(const struct run *run) {
+    static const char *const names[] = {"exits", "halt_exits", "irq_exits", "irq_window_exits", "io_exits", "mmio_exits",
+                                        "insn_emulation", "pf_taken", "pf_fixed", "signal_exits", "hypercalls"};
+    if (run->vm_fd < 0) return;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; ++i)
+        printf(",\"kvm_%s\":%ld", names[i], statistic(names[i]));
+    printf(",\"userspace_exits\":%ld", print_histogram("kvm_userspace_exit", "reason"));
+    print_histogram("kvm_exit", "exit_reason");
 }
 
 // --- one run ---
@@ -338,6 +386,7 @@ static void print_run(const struct request *request, const struct run *run, stru
     printf("{\"name\":\"%s\",\"mode\":\"%s\",\"status\":%d,\"timed_out\":%d", request->name, kModeNames[request->mode],
            exit_code(run->wait_status), run->timed_out);
     if (run->first_line != 0) printf(",\"first_line\":%.6f", run->first_line - run->started);
+    printf(",\"pid\":%d,\"started\":%.6f", run->pid, run->started);
     printf(",\"end\":%.6f,\"bytes\":%ld", run->ended - run->started, run->bytes);
     printf(",\"user\":%ld.%06ld,\"system\":%ld.%06ld,\"max_rss\":%ld", u->ru_utime.tv_sec, u->ru_utime.tv_usec,
            u->ru_stime.tv_sec, u->ru_stime.tv_usec, u->ru_maxrss);
@@ -373,7 +422,8 @@ static void show_stderr(void) {
 int main(int count, char **words) {
     const struct request request = parse(count, words);
     static struct run run;
-    if (request.mode == kCount) trace(1);
+    if (request.mode == kCount) count_exits(1);
+    if (request.mode == kTrace) trace("1");
     if (request.mode == kSmall) write_file(kThp, "never");
     const struct counters before = read_counters();
     start(&request, &run);
@@ -381,7 +431,8 @@ int main(int count, char **words) {
     const struct counters after = read_counters();
     print_run(&request, &run, before, after);
     if (run.first_line == 0) show_stderr();
-    if (request.mode == kCount) trace(0);
+    if (request.mode == kCount) count_exits(0);
+    if (request.mode == kTrace) print_trace();
     if (request.mode == kSmall) write_file(kThp, "always");
     return run.first_line == 0;
 }
