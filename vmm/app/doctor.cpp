@@ -28,7 +28,10 @@ void examine_guest(DoctorReport& report, const kvm::Kvm& kvm) {
     const auto speed = measure_ring0(**guest, kRing0Shortest);
     if (!speed.ok()) return fail(report, "ring0-speed", speed.error());
     report.facts.instructions_per_second = *speed;
-    report.findings.push_back(judge_ring0(*speed));
+    const auto first_time = measure_first_time(**guest);
+    if (!first_time.ok()) return fail(report, "ring0-speed", first_time.error());
+    report.facts.first_time_ns = *first_time;
+    report.findings.push_back(judge_ring0(*speed, *first_time));
     const auto exit = measure_exit(**guest, kExitPatience);
     if (!exit.ok()) return fail(report, "exit-cost", exit.error());
     report.facts.exit_ns = *exit;

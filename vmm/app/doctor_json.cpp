@@ -53,6 +53,7 @@ std::string to_json(const DoctorReport& report) {
     json["verdict"]["sentence"] = report.verdict.sentence;
     json["verdict"]["boot_seconds"] = number(report.verdict.boot_seconds);
     json["measured"]["instructions_per_second"] = number(report.facts.instructions_per_second);
+    json["measured"]["first_time_ns"] = number(report.facts.first_time_ns);
     json["measured"]["exit_ns"] = number(report.facts.exit_ns);
     json["measured"]["refused_instructions"] = report.facts.refused_instructions;
     json["findings"] = findings(report);

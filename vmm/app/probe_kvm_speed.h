@@ -14,6 +14,9 @@ namespace carrel::app {
 // times that at most: 2 ms give a first idea, 20 ms a figure. The error says why the guest didn't get
 // through.
 Result<double> measure_ring0(TinyGuest& guest, Nanoseconds shortest);
+// Nanoseconds for an instruction that runs for the first time: a boot is mostly those, and where the
+// processor itself is emulated they are hundreds of times as dear.
+Result<double> measure_first_time(TinyGuest& guest);
 // Nanoseconds for one port exit to userspace and back.
 Result<double> measure_exit(TinyGuest& guest, Nanoseconds patience);
 
@@ -28,7 +31,7 @@ struct InstructionAttempt {
 };
 std::vector<InstructionAttempt> try_instructions(TinyGuest& guest);
 
-Finding judge_ring0(double instructions_per_second);
+Finding judge_ring0(double instructions_per_second, double first_time_ns);
 Finding judge_exit(double nanoseconds);
 Finding judge_instructions(const std::vector<InstructionAttempt>& attempts);
 

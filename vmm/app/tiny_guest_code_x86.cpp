@@ -29,6 +29,13 @@ carrel_doctor_mixture:
 carrel_doctor_exits:
         out     %al, $0x10
         jmp     carrel_doctor_exits
+carrel_doctor_block:
+        add     $0x12345678, %eax
+        add     $0x12345678, %eax
+        add     $0x12345678, %eax
+        add     $0x12345678, %eax
+        jmp     carrel_doctor_block_end
+carrel_doctor_block_end:
 carrel_doctor_int3:
         int3
 1:      jmp     1b
@@ -50,17 +57,23 @@ carrel_doctor_end:
 )");
 
 extern "C" {
-extern const std::byte carrel_doctor_mixture[], carrel_doctor_exits[], carrel_doctor_int3[],
-    carrel_doctor_int3_handler[], carrel_doctor_xrstor[], carrel_doctor_cmpxchg16b[], carrel_doctor_end[];
+extern const std::byte carrel_doctor_mixture[], carrel_doctor_exits[], carrel_doctor_block[],
+    carrel_doctor_block_end[], carrel_doctor_int3[], carrel_doctor_int3_handler[], carrel_doctor_xrstor[],
+    carrel_doctor_cmpxchg16b[], carrel_doctor_end[];
 }
 
 namespace carrel::app::guest_code {
+namespace {
+
+constexpr size_t kOutSize = 2;  // OUT imm8, AL (SDM volume 2): the first instruction of exits()
+
+}  // namespace
 
 std::span<const std::byte> mixture() {
     return {carrel_doctor_mixture, carrel_doctor_exits};
 }
 std::span<const std::byte> exits() {
-    return {carrel_doctor_exits, carrel_doctor_int3};
+    return {carrel_doctor_exits, carrel_doctor_block};
 }
 std::span<const std::byte> int3() {
     return {carrel_doctor_int3, carrel_doctor_int3_handler};
@@ -73,6 +86,16 @@ std::span<const std::byte> xrstor() {
 }
 std::span<const std::byte> cmpxchg16b() {
     return {carrel_doctor_cmpxchg16b, carrel_doctor_end};
+}
+
+std::vector<std::byte> once(size_t instructions) {
+    constexpr size_t kBlock = 5;
+    const std::span<const std::byte> out = exits(), block{carrel_doctor_block, carrel_doctor_block_end};
+    std::vector<std::byte> code(out.begin(), out.begin() + kOutSize);
+    for (size_t done = 0; done < instructions; done += kBlock)
+        code.insert(code.end(), block.begin(), block.end());
+    code.insert(code.end(), out.begin(), out.end());
+    return code;
 }
 
 }  // namespace carrel::app::guest_code

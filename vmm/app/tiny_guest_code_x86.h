@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace carrel::app::guest_code {
 
@@ -15,6 +16,9 @@ inline constexpr double kInstructionsPerRound = 16.5;  // one is skipped every o
 
 // OUT, without end.
 std::span<const std::byte> exits();
+
+// OUT; then at least so many instructions in blocks of five, each run once; OUT.
+std::vector<std::byte> once(size_t instructions);
 
 // One instruction, then OUT to kOkPort; INT3's OUT stands in its handler. RSI names 64-byte aligned zeroes.
 std::span<const std::byte> int3();

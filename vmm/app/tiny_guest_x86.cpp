@@ -10,7 +10,7 @@ namespace {
 
 constexpr uint64_t kMemory = kHugePageSize;
 constexpr Gpa kPml4{0x1000}, kPdpt{0x2000}, kPd{0x3000}, kIdt{0x4000}, kGdt{0x5000};
-constexpr Gpa kStack{0xf000}, kCode{0x10000}, kHandler{0x18000}, kData{0x20000};
+constexpr Gpa kHandler{0x8000}, kStack{0xf000}, kData{0x10000}, kCode{0x20000};
 
 constexpr uint64_t kPresentWritable = 3;  // SDM volume 3, table 4-15
 constexpr uint64_t kLargePage = 1u << 7;  // SDM volume 3, table 4-18

@@ -3,10 +3,10 @@
 //   0x01000  PML4, PDPT, PD: the first 2 MiB, one to one
 //   0x04000  IDT: #BP only
 //   0x05000  GDT
+//   0x08000  #BP handler
 //   0x0f000  top of the stack
-//   0x10000  code
-//   0x18000  #BP handler
-//   0x20000  data, zeroes
+//   0x10000  data, two pages of zeroes
+//   0x20000  code, up to the end
 #pragma once
 
 #include <memory>
