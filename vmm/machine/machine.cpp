@@ -211,8 +211,8 @@ Result<void> Machine::restore(ByteReader& reader) {
 
 void Machine::on_rebuild_due() {
     if (rebuild_posted_.exchange(true)) return;
-    services_.io.post([this] {
-        if (ended()) return;
+    services_.io.post([this, alive = std::weak_ptr(alive_)] {
+        if (alive.expired() || ended()) return;
         if (const auto rebuilt = rebuild(); !rebuilt.ok()) {
             end(MachineEnd{EndReason::kHostFailure, rebuilt.error().sentence()});
         }

@@ -122,6 +122,8 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     std::vector<std::unique_ptr<VcpuRunner>> runners_;
     std::vector<Thread> threads_;
     std::atomic<bool> rebuild_posted_{false};
+    // A posted task may come after the end of this (a restart), and then does nothing.
+    const std::shared_ptr<char> alive_ = std::make_shared<char>();
 
     mutable Mutex mutex_;
     std::optional<MachineEnd> end_ GUARDED_BY(mutex_);

@@ -1,7 +1,5 @@
 #include "vmm/machine/serial_coalescing.h"
 
-#include <array>
-
 namespace carrel {
 namespace {
 
@@ -19,7 +17,7 @@ void SerialCoalescing::enable(bool safe) {
         set_registered(safe && !stopped_);
         if (!registered_) return;
     }
-    io_.post([this] { arm(); });
+    arm_soon();
 }
 
 // Registers again after a quiet time.
@@ -30,14 +28,20 @@ void SerialCoalescing::note_transmit_exit() {
         set_registered(true);
         if (!registered_) return;
     }
-    io_.post([this] { arm(); });
+    arm_soon();
 }
 
 void SerialCoalescing::set_registered(bool on) {
     burst_ = 0;
     if (registered_ == on) return;
-    const bool done = vm_.coalesce_port(port_, on);
+    const bool done = vm_.coalesce_port(port_, 1, on);
     registered_ = on && done;
+}
+
+void SerialCoalescing::arm_soon() {
+    io_.post([this, alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) arm();
+    });
 }
 
 void SerialCoalescing::arm() {
@@ -51,12 +55,11 @@ void SerialCoalescing::arm() {
 
 void SerialCoalescing::tick() {
     timer_ = 0;
-    const uint64_t before = drained();
-    drain();
-    const uint64_t after = drained();
-    quiet_ticks_ = before == after ? quiet_ticks_ + 1 : 0;
+    const uint64_t before = writes_.delivered();
+    writes_.drain();
+    quiet_ticks_ = before == writes_.delivered() ? quiet_ticks_ + 1 : 0;
     if (still_registered()) return arm();
-    drain();  // what came in before the zone was gone
+    writes_.drain();  // what came in before the zone was gone
 }
 
 bool SerialCoalescing::still_registered() {
@@ -73,32 +76,7 @@ void SerialCoalescing::stop() {
         stopped_ = true;
         set_registered(false);
     }
-    drain();
-}
-
-uint64_t SerialCoalescing::drained() {
-    MutexLock lock(drain_mutex_);
-    return drained_;
-}
-
-// Entries are taken off the ring only when they have been delivered: whoever finds it empty may rely on it.
-void SerialCoalescing::drain() {
-    kvm::CoalescedRing* const ring = vm_.coalesced();
-    if (ring == nullptr || ring->empty()) return;
-    MutexLock lock(drain_mutex_);
-    std::array<std::byte, 256> batch;
-    while (!ring->empty()) {
-        uint32_t seen = 0;
-        size_t used = 0;
-        kvm::CoalescedRing::Write write{};
-        for (; used < batch.size() && ring->peek(seen, write); ++seen) {
-            if (write.port && write.address == port_)
-                batch[used++] = write.data[0];  // only our zone is registered
-        }
-        serial_->transmit(std::span(batch).first(used));
-        ring->pop(seen);
-        drained_ += used;
-    }
+    writes_.drain();
 }
 
 }  // namespace carrel
