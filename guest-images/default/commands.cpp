@@ -40,7 +40,9 @@ void help(Text) {
 
 void print_registers_as_text(const CpuidResult& r, bool brand) {
     const std::uint32_t words[4] = {brand ? r.eax : r.ebx, brand ? r.ebx : r.edx, r.ecx, r.edx};
-    put(Text(reinterpret_cast<const char*>(words), brand ? 16 : 12));
+    Text text(reinterpret_cast<const char*>(words), brand ? 16 : 12);
+    while (!text.empty() && text.data[text.size - 1] == 0) --text.size;
+    put(text);
 }
 
 void cpu(Text) {
