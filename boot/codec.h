@@ -17,10 +17,10 @@ class Codec {
     // Whether the payload's last four bytes, its unpacked size, are the kernel build's and no part of the
     // stream (Linux scripts/Makefile.lib, size_append).
     virtual bool size_is_appended() const { return true; }
-    // Unpacks into `to` and says how many bytes that gave; never writes outside it, never needs memory in
-    // proportion to what the stream claims. `whole`: all of the stream, which must fit. Otherwise its first
-    // to.size() bytes. Nothing: the stream is damaged, too long, or in a dialect that the library doesn't
-    // know.
+    // Unpacks into `to`, which is all zeros (so that a codec may leave zeros out), and says how many bytes
+    // that gave; never writes outside it, never needs memory in proportion to what the stream claims.
+    // `whole`: all of the stream, which must fit. Otherwise its first to.size() bytes. Nothing: the stream is
+    // damaged, too long, or in a dialect that the library doesn't know.
     enum class Extent { kWhole, kPrefix };
     virtual std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
                                            Extent extent) const = 0;

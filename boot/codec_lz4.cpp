@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "boot/codecs.h"
+#include "boot/zero_bytes.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel::boot {
@@ -24,6 +25,41 @@ std::optional<std::span<const std::byte>> take_block(std::span<const std::byte>&
     const auto block = rest.first(size);
     rest = rest.subspan(size);
     return block;
+}
+
+// A length of 15 goes on in further bytes, up to and with the first one below 255 (lz4_Block_format.md).
+uint64_t take_length(std::span<const std::byte>& rest, uint64_t nibble) {
+    uint64_t length = nibble;
+    bool more = nibble == 15;
+    while (more && !rest.empty()) {
+        const auto byte = static_cast<uint8_t>(rest[0]);
+        length += byte;
+        more = byte == 255;
+        rest = rest.subspan(1);
+    }
+    return length;
+}
+
+// How many zeros a block stands for: those whose literals are all zero, because matches only repeat. Kernels
+// have 8 MiB and more of them (.bss, .brk, .init.scratch). Nothing for any other block; the first literal
+// tells, usually.
+std::optional<uint64_t> count_zeros(std::span<const std::byte> block) {
+    constexpr size_t kOffsetSize = 2;
+    constexpr uint64_t kLeastMatch = 4;
+    uint64_t count = 0;
+    while (!block.empty()) {
+        const auto token = static_cast<uint8_t>(block[0]);
+        block = block.subspan(1);
+        const uint64_t literals = take_length(block, token >> 4);
+        if (literals > block.size() || !is_zero(block.first(literals))) return std::nullopt;
+        block = block.subspan(literals);
+        count += literals;
+        if (block.empty()) return count;
+        if (count == 0 || block.size() < kOffsetSize) return std::nullopt;
+        block = block.subspan(kOffsetSize);
+        count += take_length(block, token & 15) + kLeastMatch;
+    }
+    return std::nullopt;
 }
 
 int unpack_block(std::span<const std::byte> block, std::span<std::byte> to, Codec::Extent extent) {
@@ -46,6 +82,11 @@ class Lz4 final : public Codec {
         while (!rest.empty() && (extent == Extent::kWhole || done < to.size())) {
             const auto block = take_block(rest);
             if (!block) return std::nullopt;
+            const auto zeros = count_zeros(*block);
+            if (zeros && *zeros <= to.size() - done) {
+                done += *zeros;  // `to` has them already
+                continue;
+            }
             const int got = unpack_block(*block, to.subspan(done), extent);
             if (got <= 0) return std::nullopt;
             done += static_cast<uint64_t>(got);

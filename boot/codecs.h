@@ -12,6 +12,7 @@ const Codec& lz4_codec();
 const Codec& zstd_codec();
 const Codec& xz_codec();
 const Codec& gzip_codec();
+const Codec& lzo_codec();  // only where CARREL_HAVE_LZO is 1
 
 template <size_t kSize>
 bool begins_with(std::span<const std::byte> bytes, const std::array<unsigned char, kSize>& magic) {

@@ -55,7 +55,7 @@ Bytes changed(Change change) {
 }  // namespace
 
 TEST_CASE("bzImage: every packing gives the same image, segments moved and gaps of memory zeroed") {
-    for (const Packing packing : {Packing::kLz4, Packing::kZstd, Packing::kXz, Packing::kGzip}) {
+    for (const Packing packing : known_packings()) {
         const auto memory = make_memory(64 * kMiB);
         const auto result = load(make_bzimage(make_elf(moving_spec()), packing), {}, *memory);
         INFO(static_cast<int>(packing));
@@ -180,7 +180,7 @@ TEST_CASE("bzImage: a kernel that needs more memory says how much to give") {
 }
 
 TEST_CASE("bzImage: a payload that lies about its length, is cut short or damaged is refused") {
-    for (const Packing packing : {Packing::kLz4, Packing::kZstd, Packing::kXz, Packing::kGzip}) {
+    for (const Packing packing : known_packings()) {
         INFO(static_cast<int>(packing));
         const Bytes good = make_bzimage(make_elf(moving_spec()), packing);
         for (const int difference : {-4096, -1, 1, 4096, 200 << 20}) {
@@ -214,6 +214,21 @@ TEST_CASE("bzImage: a bomb is stopped at the size that it announces") {
     const auto memory = make_memory(64 * kMiB);
     CHECK_FALSE(load(bomb, {}, *memory).ok());
     CHECK(touched_pages(*memory) < 16);
+}
+
+TEST_CASE("bzImage: lz4 blocks of zeros are not written, and those around them are where they belong") {
+    ElfSpec spec;
+    spec.segments = {{0x1000000, 0x3000, 0x3000}, {0x1003000, 20 * kMiB, 20 * kMiB}};
+    Bytes elf = make_elf(spec);
+    std::fill(elf.end() - sizeof(Elf64_Shdr) - 20 * kMiB, elf.end() - sizeof(Elf64_Shdr), std::byte{0});
+    *(elf.end() - sizeof(Elf64_Shdr) - 1) = std::byte{0x77};
+    const auto memory = make_memory(64 * kMiB);
+    const auto result = load(make_bzimage(elf, Packing::kLz4), {}, *memory);
+    REQUIRE(result.ok());
+    CHECK(touched_pages(*memory) < 13 * kMiB / kPageSize);
+    CHECK(all_bytes(*memory, 0x1000000, 0x3000, 0x11));
+    CHECK(all_bytes(*memory, 0x1003000, 20 * kMiB - 1, 0));
+    CHECK(all_bytes(*memory, 0x1003000 + 20 * kMiB - 1, 1, 0x77));
 }
 
 TEST_CASE("bzImage: segments in another order in the file than in memory are refused") {

@@ -1,6 +1,9 @@
 #include "tests/boot/files.h"
 
 #include <lz4.h>
+#if CARREL_HAVE_LZO
+#include <lzo/lzo1x.h>
+#endif
 #include <lzma.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -73,6 +76,37 @@ Bytes pack_gzip(const Bytes& payload) {
     deflateEnd(&stream);
     return packed;
 }
+
+#if CARREL_HAVE_LZO
+void put_big_endian(Bytes& bytes, uint32_t value) {
+    for (const int shift : {24, 16, 8, 0}) bytes.push_back(static_cast<std::byte>(value >> shift));
+}
+
+// As lzop -9 writes it; checksums, which nobody looks at, are zero.
+Bytes pack_lzo(const Bytes& payload) {
+    constexpr unsigned char kHeader[] = {0x89, 'L',  'Z', 'O', 0, 13, 10, 26, 10,  0x10, 0x40, 0x20, 0xa0,
+                                         9,    0x40, 3,   9,   3, 0,  0,  1,  0,   0,    0,    0,    0,
+                                         0,    0,    0,   0,   0, 0,  0,  1,  'v', 0,    0,    0,    0};
+    Bytes packed;
+    append(packed, kHeader, sizeof kHeader);
+    std::vector<unsigned char> work(LZO1X_1_MEM_COMPRESS);
+    constexpr size_t kBlock = 256 << 10;
+    for (size_t at = 0; at < payload.size(); at += kBlock) {
+        const size_t size = std::min(kBlock, payload.size() - at);
+        std::vector<unsigned char> block(size + size / 16 + 67);
+        lzo_uint got = block.size();
+        const auto* const from = reinterpret_cast<const unsigned char*>(payload.data() + at);
+        lzo1x_1_compress(from, size, block.data(), &got, work.data());
+        const bool stored = got >= size;
+        put_big_endian(packed, static_cast<uint32_t>(size));
+        put_big_endian(packed, static_cast<uint32_t>(stored ? size : got));
+        put_big_endian(packed, 0);
+        append(packed, stored ? from : block.data(), stored ? size : got);
+    }
+    put_big_endian(packed, 0);
+    return packed;
+}
+#endif
 
 setup_header header_for(size_t payload_length) {
     setup_header header;
@@ -152,6 +186,19 @@ void set_elf_header(Bytes& elf, size_t index, const Elf64_Phdr& header) {
     put(elf, sizeof(Elf64_Ehdr) + index * sizeof(Elf64_Phdr), header);
 }
 
+const std::vector<Packing>& known_packings() {
+    static const std::vector<Packing> kPackings = {
+        Packing::kLz4,
+        Packing::kZstd,
+        Packing::kXz,
+        Packing::kGzip,
+#if CARREL_HAVE_LZO
+        Packing::kLzo
+#endif
+    };
+    return kPackings;
+}
+
 Bytes pack(const Bytes& payload, Packing packing) {
     Bytes packed;
     switch (packing) {
@@ -160,6 +207,11 @@ Bytes pack(const Bytes& payload, Packing packing) {
         case Packing::kZstd: packed = pack_zstd(payload); break;
         case Packing::kXz: packed = pack_xz(payload); break;
         case Packing::kGzip: return pack_gzip(payload);  // ends with its own size
+#if CARREL_HAVE_LZO
+        case Packing::kLzo: packed = pack_lzo(payload); break;
+#else
+        case Packing::kLzo: break;
+#endif
         case Packing::kUnknown:
             packed = payload;
             packed[0] = std::byte{0x5d};

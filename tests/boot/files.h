@@ -50,7 +50,8 @@ Elf64_Phdr elf_header(const Bytes& elf, size_t index);
 void set_elf_header(Bytes& elf, size_t index, const Elf64_Phdr& header);
 
 // How `payload` is packed in a bzImage.
-enum class Packing { kNone, kLz4, kZstd, kXz, kGzip, kUnknown };
+enum class Packing { kNone, kLz4, kZstd, kXz, kGzip, kLzo, kUnknown };
+const std::vector<Packing>& known_packings();  // those that this build can unpack
 Bytes pack(const Bytes& payload, Packing packing);
 // A bzImage of protocol 2.15 around it, with one setup sector.
 Bytes make_bzimage(const Bytes& payload, Packing packing);

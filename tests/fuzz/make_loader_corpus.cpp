@@ -41,11 +41,9 @@ int main(int argc, char** argv) {
     write(folder / "loader/elf", make_elf({}));
     write(folder / "loader/elf-pvh", make_elf(pvh));
     write(folder / "loader/elf-relocatable", make_elf(relocatable));
-    const std::pair<const char*, Packing> packings[] = {{"lz4", Packing::kLz4},
-                                                        {"zstd", Packing::kZstd},
-                                                        {"xz", Packing::kXz},
-                                                        {"gzip", Packing::kGzip},
-                                                        {"unknown", Packing::kUnknown}};
+    const std::pair<const char*, Packing> packings[] = {
+        {"lz4", Packing::kLz4},   {"zstd", Packing::kZstd}, {"xz", Packing::kXz},
+        {"gzip", Packing::kGzip}, {"lzo", Packing::kLzo},   {"unknown", Packing::kUnknown}};
     for (const auto& [name, packing] : packings) {
         write(folder / "loader" / (std::string("bzimage-") + name),
               make_bzimage(make_elf(moving()), packing));

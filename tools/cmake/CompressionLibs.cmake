@@ -1,4 +1,5 @@
-# One interface target for each library that unpacks kernels: carrel_zlib, carrel_lzma, carrel_zstd, carrel_lz4.
+# One interface target for each library that unpacks kernels: carrel_zlib, carrel_lzma, carrel_zstd, carrel_lz4, and
+# carrel_lzo where it is installed and wanted (CARREL_HAVE_LZO tells the code).
 # With CARREL_STATIC they are the archives that Debian's -dev packages carry beside the shared objects.
 option(CARREL_STATIC "Link the libraries that have archives statically" OFF)
 
@@ -11,15 +12,30 @@ function(carrel_compression_lib NAME LIBRARY HEADER)
   if(CARREL_STATIC)
     set(wanted lib${LIBRARY}.a)
   endif()
-  find_path(CARREL_${var}_INCLUDE ${HEADER} REQUIRED)
-  find_library(CARREL_${var}_LIBRARY_${CARREL_STATIC} NAMES ${wanted} REQUIRED)
+  find_path(CARREL_${var}_INCLUDE ${HEADER} ${ARGN})
+  find_library(CARREL_${var}_LIBRARY_${CARREL_STATIC} NAMES ${wanted} ${ARGN})
   mark_as_advanced(CARREL_${var}_INCLUDE CARREL_${var}_LIBRARY_${CARREL_STATIC})
+  if(NOT CARREL_${var}_INCLUDE OR NOT CARREL_${var}_LIBRARY_${CARREL_STATIC})
+    return()
+  endif()
   add_library(carrel_${NAME} INTERFACE)
   target_include_directories(carrel_${NAME} SYSTEM INTERFACE "${CARREL_${var}_INCLUDE}")
   target_link_libraries(carrel_${NAME} INTERFACE "${CARREL_${var}_LIBRARY_${CARREL_STATIC}}")
 endfunction()
 
-carrel_compression_lib(zlib z zlib.h)
-carrel_compression_lib(lzma lzma lzma.h)
-carrel_compression_lib(zstd zstd zstd.h)
-carrel_compression_lib(lz4 lz4 lz4.h)
+carrel_compression_lib(zlib z zlib.h REQUIRED)
+carrel_compression_lib(lzma lzma lzma.h REQUIRED)
+carrel_compression_lib(zstd zstd zstd.h REQUIRED)
+carrel_compression_lib(lz4 lz4 lz4.h REQUIRED)
+# liblzo2 is under the GPL, version 2 or later: whoever passes on a binary with it does so under the GPL's version 3.
+option(CARREL_LZO "Unpack kernels that are packed with lzo on the host, where liblzo2 is installed" ON)
+if(CARREL_LZO)
+  carrel_compression_lib(lzo lzo2 lzo/lzo1x.h)
+endif()
+set(CARREL_HAVE_LZO 1)
+if(NOT TARGET carrel_lzo)
+  set(CARREL_HAVE_LZO 0)
+  message(STATUS "Without liblzo2: kernels packed with lzo unpack themselves in the guest (liblzo2-dev, CARREL_LZO)")
+  add_library(carrel_lzo INTERFACE)
+endif()
+target_compile_definitions(carrel_lzo INTERFACE CARREL_HAVE_LZO=${CARREL_HAVE_LZO})
