@@ -67,7 +67,7 @@ class Serial final : public Device, public ByteReceiver {
   public:
     static constexpr uint64_t kSize = uart::kRegisters;
     static constexpr uint8_t kPollsToListen = 8;
-    static constexpr size_t kBytesToCoalesce = 64;
+    static constexpr size_t kBytesToCoalesce = 8;
 
     // All of them outlive the device. `coalescing` is null where KVM has none.
     Serial(IrqLine& irq, ByteSink& sink, TransmitCoalescing* coalescing);

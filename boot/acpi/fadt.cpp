@@ -37,9 +37,11 @@ void fill_registers(Fadt& fadt, const FixedHardware& fixed) {
     fadt.pm1a_cnt_blk = fixed.pm1a_control;
     fadt.pm1_cnt_len = kPm1ControlLength;
     fadt.x_pm1a_cnt_blk = io_register(fixed.pm1a_control, kPm1ControlLength, AccessSize::kWord);
-    fadt.pm_tmr_blk = fixed.pm_timer;
-    fadt.pm_tmr_len = kPmTimerLength;
-    fadt.x_pm_tmr_blk = io_register(fixed.pm_timer, kPmTimerLength, AccessSize::kDWord);
+    if (fixed.pm_timer) {
+        fadt.pm_tmr_blk = *fixed.pm_timer;
+        fadt.pm_tmr_len = kPmTimerLength;
+        fadt.x_pm_tmr_blk = io_register(*fixed.pm_timer, kPmTimerLength, AccessSize::kDWord);
+    }
     fadt.reset_reg = io_register(fixed.reset_register, 1, AccessSize::kByte);
     fadt.reset_value = fixed.reset_value;
 }

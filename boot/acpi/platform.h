@@ -16,7 +16,9 @@ namespace carrel::acpi {
 struct FixedHardware {
     uint16_t pm1a_event = address_map::kPm1aEvent;
     uint16_t pm1a_control = address_map::kPm1aControl;
-    uint16_t pm_timer = address_map::kPmTimer;
+    // Not announced unless asked for: Linux reads it twenty times to see whether it runs, each read an exit,
+    // and then never again where it has kvm-clock or a good TSC.
+    std::optional<uint16_t> pm_timer;
     uint16_t reset_register = address_map::kResetControl;
     uint8_t reset_value = address_map::kResetControlValue;
     uint8_t sleep_type_s5 = address_map::kSleepTypeS5;

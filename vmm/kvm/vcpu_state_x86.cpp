@@ -7,6 +7,9 @@
 //   MSRs                           TSC before TSC_DEADLINE, or the timer fires at once
 //   events                         pending exceptions and interrupts, after what could clear them
 //   MP_STATE                       last: halted, waiting for SIPI, runnable
+//
+// Of saving, too: reading MP_STATE takes a pending INIT or SIPI in (kvm_apic_accept_events), which changes CS and RIP.
+// So it is read first, or a processor that was just being started would wake at the reset vector.
 #include <linux/kvm.h>
 
 #include <algorithm>
@@ -84,6 +87,8 @@ Result<void> restore_msrs(int fd, ByteReader& reader) {
 }  // namespace
 
 Result<void> Vcpu::save(ByteWriter& writer, const std::vector<uint32_t>& msr_list) const {
+    kvm_mp_state run_state{};
+    TRY(checked_ioctl("read the run state", fd(), KVM_GET_MP_STATE, &run_state));
     const size_t part = writer.begin_part("vcpu", kVersion);
     TRY(save_by_ioctl<kvm_regs>(writer, "read the general registers", fd(), KVM_GET_REGS));
     TRY(save_by_ioctl<kvm_sregs>(writer, "read the system registers", fd(), KVM_GET_SREGS));
@@ -95,7 +100,7 @@ Result<void> Vcpu::save(ByteWriter& writer, const std::vector<uint32_t>& msr_lis
     writer.put(static_cast<uint32_t>(msrs.size()));
     for (const Msr& msr : msrs) writer.put(msr);
     TRY(save_by_ioctl<kvm_vcpu_events>(writer, "read pending events", fd(), KVM_GET_VCPU_EVENTS));
-    TRY(save_by_ioctl<kvm_mp_state>(writer, "read the run state", fd(), KVM_GET_MP_STATE));
+    writer.put_bytes(std::as_bytes(std::span(&run_state, 1)));
     writer.end_part(part);
     return {};
 }

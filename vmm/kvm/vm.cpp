@@ -92,11 +92,11 @@ std::unique_ptr<IrqLine> Vm::irq_line(uint32_t gsi) {
     return std::make_unique<KvmIrqLine>(fd(), gsi);
 }
 
-bool Vm::coalesce_port(uint16_t port, bool on) {
+bool Vm::coalesce_port(uint16_t port, uint32_t size, bool on) {
     if (!ring_.valid()) return false;
     kvm_coalesced_mmio_zone zone{};
     zone.addr = port;
-    zone.size = 1;
+    zone.size = size;
     zone.pio = 1;
     return retry_ioctl(fd(), on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone) == 0;
 }

@@ -38,8 +38,9 @@ class Vm {
     // The line of one GSI. The Vm outlives it.
     std::unique_ptr<IrqLine> irq_line(uint32_t gsi);
 
-    // Collects one-byte writes to `port` (KVM_CAP_COALESCED_PIO). No effect where KVM has none; false then.
-    bool coalesce_port(uint16_t port, bool on);
+    // Collects writes to `size` ports from `port` on (KVM_CAP_COALESCED_PIO). No effect where KVM has none;
+    // false then.
+    bool coalesce_port(uint16_t port, uint32_t size, bool on);
     // Where they are collected; nothing before the first vCPU exists or without the capability.
     CoalescedRing* coalesced() { return ring_.valid() ? &ring_ : nullptr; }
 

@@ -12,14 +12,14 @@ Board::Board(const BoardWiring& wiring)
       com1_irq_(wiring.vm.irq_line(map::kGsiCom1)),
       rtc_irq_(wiring.vm.irq_line(map::kGsiRtc)),
       sci_(wiring.vm.irq_line(map::kGsiSci)),
-      coalescing_(wiring.vm, wiring.io, map::kCom1),
-      serial_(*com1_irq_, wiring.console, &coalescing_),
+      coalesced_(wiring.vm, ports_, map::kCom1, serial_),
+      serial_coalescing_(wiring.vm, wiring.io, coalesced_, map::kCom1),
+      serial_(*com1_irq_, wiring.console, &serial_coalescing_),
       rtc_(wiring.clock),
       i8042_(wiring.power),
       pm_(wiring.clock, *sci_, wiring.power),
       reset_control_(wiring.power),
       pci_config_(pci_bus_, reset_control_) {
-    coalescing_.attach(serial_);
     serial_.set_room_listener(&wiring.input_room);
     attach(map::kCom1, Serial::kSize, serial_);
     attach(map::kRtc, Rtc::kSize, rtc_);
@@ -29,10 +29,11 @@ Board::Board(const BoardWiring& wiring)
     attach(map::kPciConfigAddress, pci::ConfigPorts::kSize, pci_config_);
     ports_.publish();
     mmio_.publish();
+    scan_coalescing_.emplace(wiring.vm, wiring.io, coalesced_);
 }
 
 Board::~Board() {
-    coalescing_.stop();
+    serial_coalescing_.stop();
 }
 
 // The board's own map has no overlaps.
@@ -43,7 +44,7 @@ void Board::attach(uint64_t base, uint64_t size, Device& device) {
 bool Board::transmit(uint16_t port, uint8_t size, std::span<const std::byte> data) {
     if (port != map::kCom1 || size != 1) return false;
     serial_.transmit(data);
-    coalescing_.note_transmit_exit();
+    serial_coalescing_.note_transmit_exit();
     return true;
 }
 

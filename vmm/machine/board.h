@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "devices/acpi_pm.h"
@@ -18,6 +19,8 @@
 #include "vmm/bus/bus.h"
 #include "vmm/bus/power_listener.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/machine/coalesced_writes.h"
+#include "vmm/machine/scan_coalescing.h"
 #include "vmm/machine/serial_coalescing.h"
 #include "vmm/memory/guest_memory.h"
 
@@ -49,7 +52,7 @@ class Board {
 
     // vCPU threads. drain_coalesced: before any exit is answered. transmit: true when the data went to the
     // UART whole.
-    void drain_coalesced() { coalescing_.drain(); }
+    void drain_coalesced() { coalesced_.drain(); }
     bool transmit(uint16_t port, uint8_t size, std::span<const std::byte> data);
 
     // All devices in a fixed order, vCPUs stopped.
@@ -63,7 +66,10 @@ class Board {
     std::unique_ptr<IrqLine> com1_irq_;
     std::unique_ptr<IrqLine> rtc_irq_;
     std::unique_ptr<IrqLine> sci_;
-    SerialCoalescing coalescing_;
+    Bus ports_;
+    Bus mmio_;
+    CoalescedWrites coalesced_;
+    SerialCoalescing serial_coalescing_;
     Serial serial_;
     Rtc rtc_;
     I8042 i8042_;
@@ -72,8 +78,7 @@ class Board {
     pci::HostBridge host_bridge_;
     pci::RootBus pci_bus_;
     pci::ConfigPorts pci_config_;
-    Bus ports_;
-    Bus mmio_;
+    std::optional<ScanCoalescing> scan_coalescing_;
 };
 
 }  // namespace carrel

@@ -33,6 +33,9 @@ Result<boot::InputFile> open_input(Opener& opener, const std::string& path) {
 acpi::Platform platform_of(const MachineDescription& description) {
     acpi::Platform platform;
     platform.apic_ids = description.apic_ids;
+    // The bridge answers at 0xcf8 always. Its bus is announced once there is something on it: for an empty one Linux
+    // would leave the guest a hundred times to look into 31 slots and size the bridge's own BARs.
+    platform.pci.reset();
     return platform;
 }
 
