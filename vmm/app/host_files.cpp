@@ -4,10 +4,12 @@
 
 #include <charconv>
 
+#include "vmm/model/gpa.h"
+
 namespace carrel::app {
 namespace {
 
-constexpr size_t kMostText = 256 * 1024;
+constexpr size_t kMostText = 256 * kKiB;
 
 bool word_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';

@@ -14,7 +14,7 @@ std::string vendor_module() {
     const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir("/sys/module"), ::closedir);
     if (!folder) return {};
     while (const dirent* const entry = ::readdir(folder.get())) {
-        const std::string name = entry->d_name;
+        std::string name = entry->d_name;
         if (name.rfind("kvm_", 0) == 0 && name != "kvm_stat") return name;
     }
     return {};

@@ -10,7 +10,7 @@
 namespace carrel::app {
 namespace {
 
-constexpr uint64_t kFirstRounds = 64;                      // about 1 ms where ring 0 is interpreted
+constexpr uint64_t kFirstRounds = 16;                      // well under 1 ms where ring 0 is interpreted
 constexpr Nanoseconds kMostOverhead = 100 * kMillisecond;  // a busy host
 constexpr int kOnce = 16'384;                              // instructions; 72 KiB of them
 constexpr Nanoseconds kInstructionPatience = 100 * kMillisecond;

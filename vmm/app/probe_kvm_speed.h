@@ -11,7 +11,7 @@
 namespace carrel::app {
 
 // Instructions a second of guest ring 0 in 64-bit mode, measured over `shortest` at least and about kGrowth
-// times that at most: 2 ms give a first idea, 20 ms a figure. The error says why the guest didn't get
+// times that at most: 1 ms gives a first idea, 20 ms a figure. The error says why the guest didn't get
 // through.
 Result<double> measure_ring0(TinyGuest& guest, Nanoseconds shortest);
 // Nanoseconds for an instruction that runs for the first time: a boot is mostly those, and where the

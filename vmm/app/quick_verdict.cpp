@@ -8,7 +8,7 @@
 namespace carrel::app {
 namespace {
 
-constexpr Nanoseconds kShortest = 2 * kMillisecond;
+constexpr Nanoseconds kShortest = kMillisecond;
 
 }  // namespace
 

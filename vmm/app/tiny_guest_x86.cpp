@@ -17,7 +17,8 @@ constexpr uint64_t kLargePage = 1u << 7;  // SDM volume 3, table 4-18
 constexpr uint16_t kCodeSelector = 0x10, kDataSelector = 0x18, kTaskSelector = 0x20;
 constexpr std::array<uint64_t, 4> kGdtEntries = {0, 0, 0x00af'9b00'0000'ffff,
                                                  0x00cf'9300'0000'ffff};  // SDM volume 3, 3.4.5
-constexpr unsigned kBreakpointVector = 3;                                 // SDM volume 3, table 6-1
+constexpr uint64_t kBreakpointVector = 3;                                 // SDM volume 3, table 6-1
+constexpr uint64_t kGateSize = 16;                                        // SDM volume 3, figure 6-8
 constexpr uint64_t kInterruptGate = 0x8e;  // SDM volume 3, figure 6-8: present, ring 0, 64-bit interrupt gate
 
 constexpr uint64_t kCr0Mp = 1u << 1, kCr0Ne = 1u << 5;            // SDM volume 3, 2.5
@@ -59,7 +60,7 @@ CpuState long_mode_state(bool xsave, uint64_t rcx) {
     cpu.tr = task_segment();
     cpu.ldt.present = false;
     cpu.gdt = {raw(kGdt), sizeof kGdtEntries - 1};
-    cpu.idt = {raw(kIdt), (kBreakpointVector + 1) * 16 - 1};
+    cpu.idt = {raw(kIdt), static_cast<uint16_t>((kBreakpointVector + 1) * kGateSize - 1)};
     return cpu;
 }
 
@@ -91,7 +92,7 @@ Result<void> TinyGuest::write_tables() {
     done = done && memory_->write(kPdpt, raw(kPd) | kPresentWritable);
     done = done && memory_->write(kPd, kPresentWritable | kLargePage);
     done = done && memory_->write(kGdt, kGdtEntries);
-    done = done && memory_->write(kIdt + kBreakpointVector * 16, gate(raw(kHandler)));
+    done = done && memory_->write(kIdt + kBreakpointVector * kGateSize, gate(raw(kHandler)));
     done = done && memory_->write_bytes(kHandler, guest_code::int3_handler());
     CHECK(done);
     return {};
