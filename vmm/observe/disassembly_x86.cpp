@@ -7,7 +7,7 @@ namespace carrel::observe {
 namespace {
 
 // The library, loaded when a report is made and not before: it has 77,000 relocations, which would cost every
-// start of carrel 4.8 ms (tools/kvm-host --icount) and 2 MB of memory of its own.
+// start of carrel 4.8 ms (tools/kvm-host --icount) and 1.8 MB of memory of its own.
 class Capstone {
   public:
     Capstone() : library_(::dlopen(kName, RTLD_NOW | RTLD_LOCAL)) {
