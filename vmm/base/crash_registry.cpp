@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -21,14 +22,19 @@ struct Range {
 
 constinit std::atomic<int> terminal_fd{-1};
 constinit termios terminal_settings{};
-constinit std::array<Range, 256> guest_memory{};
+
+struct GuestRange {
+    Range range;
+    std::atomic<bool> lost{false};
+};
+constinit std::array<GuestRange, 256> guest_memory{};
+constinit std::atomic<int> guest_memory_alarm{-1};
 
 struct GuardedMapping {
     Range range;
     std::atomic<bool> shrunk{false};
 };
 constinit std::array<GuardedMapping, 64> guarded_mappings{};
-constinit std::atomic<GuestMemorySigbus> guest_memory_hook{nullptr};
 
 // What is left of `range` from the page of `address` on; 0 where it lies outside.
 size_t rest_of(const Range& range, uintptr_t page, uintptr_t address) {
@@ -38,19 +44,52 @@ size_t rest_of(const Range& range, uintptr_t page, uintptr_t address) {
     return size - (page - base);
 }
 
+bool map_zeros(uintptr_t start, size_t size, int protection) {
+    void* const at = reinterpret_cast<void*>(start);
+    return ::mmap(at, size, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+}
+
+// 2 MiB at once, because a piece of a huge page can't be mapped over.
+bool replace_guest_memory(uintptr_t address) {
+    constexpr uintptr_t kChunk = 2 * 1024 * 1024;
+    for (GuestRange& guest : guest_memory) {
+        const uintptr_t base = guest.range.base.load(std::memory_order_acquire);
+        const size_t rest = rest_of(guest.range, address, address);
+        if (rest == 0) continue;
+        const uintptr_t chunk = base + (address - base) / kChunk * kChunk;
+        const size_t size = std::min<size_t>(kChunk, rest + (address - chunk));
+        guest.lost.store(true, std::memory_order_release);
+        const uint64_t one = 1;
+        [[maybe_unused]] const auto told = ::write(guest_memory_alarm.load(), &one, sizeof one);
+        return map_zeros(chunk, size, PROT_READ | PROT_WRITE);
+    }
+    return false;
+}
+
+bool replace_guarded_mapping(uintptr_t address) {
+    constexpr uintptr_t kPageMask = 4095;
+    const uintptr_t page = address & ~kPageMask;
+    for (GuardedMapping& mapping : guarded_mappings) {
+        const size_t rest = rest_of(mapping.range, page, address);
+        if (rest == 0) continue;
+        mapping.shrunk.store(true, std::memory_order_release);
+        // All that follows at once: what comes after the new end is gone too, and one signal is enough.
+        return map_zeros(page, rest, PROT_READ);
+    }
+    return false;
+}
+
+// As if there were no handler, but for the terminal.
+void die_of(int signal) {
+    restore_terminal();
+    ::signal(signal, SIG_DFL);
+    ::raise(signal);  // pending until the handler returns: then it ends the process
+}
+
 void sigbus_handler(int signal, siginfo_t* info, void*) {
     const int saved_errno = errno;
     const bool from_kernel = info->si_code > 0;
-    bool handled = from_kernel && handle_sigbus(info->si_addr);
-    if (!handled && from_kernel && is_guest_memory(info->si_addr)) {
-        const GuestMemorySigbus hook = guest_memory_hook.load(std::memory_order_acquire);
-        handled = hook != nullptr && hook(info->si_addr);
-    }
-    if (!handled) {
-        restore_terminal();
-        ::signal(signal, SIG_DFL);
-        ::raise(signal);  // pending until we return: then it ends the process
-    }
+    if (!from_kernel || !handle_sigbus(info->si_addr)) die_of(signal);
     errno = saved_errno;
 }
 
@@ -72,32 +111,34 @@ void restore_terminal() {
 
 void add_guest_memory(const void* base, size_t size) {
     const auto address = reinterpret_cast<uintptr_t>(base);
-    for (Range& range : guest_memory) {
+    for (GuestRange& guest : guest_memory) {
         uintptr_t free = 0;
-        if (range.base.compare_exchange_strong(free, address)) {
-            range.size.store(size, std::memory_order_release);
-            return;
-        }
+        if (!guest.range.base.compare_exchange_strong(free, address)) continue;
+        guest.lost.store(false);
+        guest.range.size.store(size, std::memory_order_release);
+        return;
     }
     CHECK_MSG(false, "too many guest memory ranges");
 }
 
 void remove_guest_memory(const void* base) {
-    for (Range& range : guest_memory) {
-        if (range.base.load() != reinterpret_cast<uintptr_t>(base)) continue;
-        range.size.store(0);
-        range.base.store(0);
+    for (GuestRange& guest : guest_memory) {
+        if (guest.range.base.load() != reinterpret_cast<uintptr_t>(base)) continue;
+        guest.range.size.store(0);
+        guest.range.base.store(0);
         return;
     }
 }
 
-bool is_guest_memory(const void* address) {
-    const auto a = reinterpret_cast<uintptr_t>(address);
-    for (const Range& range : guest_memory) {
-        const uintptr_t base = range.base.load(std::memory_order_acquire);
-        if (base != 0 && a >= base && a - base < range.size.load(std::memory_order_acquire)) return true;
+bool guest_memory_lost(const void* base) {
+    for (const GuestRange& guest : guest_memory) {
+        if (guest.range.base.load() == reinterpret_cast<uintptr_t>(base)) return guest.lost.load();
     }
     return false;
+}
+
+void set_guest_memory_alarm(int eventfd) {
+    guest_memory_alarm.store(eventfd, std::memory_order_release);
 }
 
 size_t add_guarded_mapping(void* base, size_t size) {
@@ -123,21 +164,8 @@ bool guarded_mapping_shrunk(size_t slot) {
 }
 
 bool handle_sigbus(void* address) {
-    constexpr uintptr_t kPageMask = 4095;
     const auto a = reinterpret_cast<uintptr_t>(address);
-    auto* const page = reinterpret_cast<void*>(a & ~kPageMask);
-    for (GuardedMapping& mapping : guarded_mappings) {
-        const size_t rest = rest_of(mapping.range, a & ~kPageMask, a);
-        if (rest == 0) continue;
-        mapping.shrunk.store(true, std::memory_order_release);
-        // All that follows at once: what comes after the new end is gone too, and one signal is enough.
-        return ::mmap(page, rest, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
-    }
-    return false;
-}
-
-void on_guest_memory_sigbus(GuestMemorySigbus hook) {
-    guest_memory_hook.store(hook, std::memory_order_release);
+    return replace_guarded_mapping(a) || replace_guest_memory(a);
 }
 
 void install_sigbus_handler() {
@@ -146,6 +174,18 @@ void install_sigbus_handler() {
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ::sigemptyset(&action.sa_mask);
     ::sigaction(SIGBUS, &action, nullptr);
+}
+
+void install_crash_handlers() {
+    struct sigaction action {};
+    action.sa_handler = die_of;
+    ::sigemptyset(&action.sa_mask);
+    for (const int number : {SIGSEGV, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGQUIT, SIGXCPU, SIGXFSZ,
+                             SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGIO, SIGPWR, SIGSTKFLT}) {
+        struct sigaction now {};
+        if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_DFL)
+            ::sigaction(number, &action, nullptr);
+    }
 }
 
 }  // namespace carrel::crash_registry

@@ -15,11 +15,15 @@ void remember_terminal(int fd, const termios& settings);
 void forget_terminal();
 void restore_terminal();  // no effect without one; safe in a signal handler
 
-// Guest memory, so that a SIGBUS in it (a short hugetlb pool, a truncated file) is known as that guest's
-// failure. Several ranges; CHECK-fails when the table (256) is full.
+// Guest memory. A page that the host can't give (a short hugetlb pool, a limit on it, a truncated file)
+// raises SIGBUS in whoever touches it: handle_sigbus() puts zeros there, marks the range and raises the
+// alarm, so that this guest ends with a sentence and nothing else does. Base and size in whole 2 MiB where
+// huge pages back it. Several ranges; CHECK-fails when the table (256) is full.
 void add_guest_memory(const void* base, size_t size);
 void remove_guest_memory(const void* base);
-bool is_guest_memory(const void* address);  // safe in a signal handler
+bool guest_memory_lost(const void* base);
+// An eventfd that is written when a range is lost; -1 for none. Open until it is replaced.
+void set_guest_memory_alarm(int eventfd);
 
 // Files mapped for reading (GuardedFileMapping, the only caller). A file that shrinks under us raises SIGBUS
 // in the page that is gone; handle_sigbus() puts zero pages there and marks the mapping, so that the reader
@@ -27,15 +31,14 @@ bool is_guest_memory(const void* address);  // safe in a signal handler
 size_t add_guarded_mapping(void* base, size_t size);  // the slot
 void remove_guarded_mapping(size_t slot);
 bool guarded_mapping_shrunk(size_t slot);
-bool handle_sigbus(void* address);  // false: not a guarded mapping. Safe in a signal handler
+bool handle_sigbus(void* address);  // false: none of ours. Safe in a signal handler
 
-// Called by the SIGBUS handler for an address in guest memory, on the thread that faulted; must be
-// async-signal-safe. True: dealt with, go on. Null (the beginning): the process ends.
-using GuestMemorySigbus = bool (*)(void* address);
-void on_guest_memory_sigbus(GuestMemorySigbus hook);
-
-// Once per process, at its start. A SIGBUS that is neither ours nor the hook's restores the terminal and ends
-// the process as if there were no handler.
+// Once per process, at its start. A SIGBUS that is none of ours restores the terminal and ends the process as
+// if there were no handler.
 void install_sigbus_handler();
+
+// Once per process, by who owns it (not a library's guest): every signal that would end the process restores
+// the terminal first. Signals that are blocked, ignored or handled already (a sanitizer's) are left alone.
+void install_crash_handlers();
 
 }  // namespace carrel::crash_registry

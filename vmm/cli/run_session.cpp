@@ -7,8 +7,10 @@
 #include <csignal>
 #include <cstring>
 
+#include "vmm/base/crash_registry.h"
 #include "vmm/base/signals.h"
 #include "vmm/cli/exit_status.h"
+#include "vmm/cli/say.h"
 
 namespace carrel::cli {
 namespace {
@@ -41,8 +43,10 @@ int RunSession::run() {
     if (const auto started = host_->start(); !started.ok()) return refuse(started.error());
     main_loop_->run();
     host_->stop_io();
-    guest_->console().finish();
-    return report(*report_);
+    guest_->console().finish(signals_.get());
+    const int status = report(*report_);
+    host_->defer_teardown();
+    return status;
 }
 
 // Signals first: every thread made later inherits that they are blocked, and main reads them from a
@@ -60,6 +64,7 @@ Result<void> RunSession::set_up() {
 
 Result<void> RunSession::take_signals() {
     std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the console's business
+    crash_registry::install_crash_handlers();
     sigset_t set;
     ::sigemptyset(&set);
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN})
@@ -112,12 +117,13 @@ void RunSession::resume() {
     guest_->console().on_continue();
 }
 
-void RunSession::tell_start() const {
+// By the log, which knows that the terminal is raw by now; as errors, because -v asks for it at every level.
+void RunSession::tell_start() {
     if (!verbose_) return;
     const Machine& machine = guest_->machine();
-    fmt::print(stderr, "carrel: {}\ncarrel: command line: {}\n", machine.boot_result().format,
-               machine.cmdline());
-    for (const std::string& note : machine.boot_result().notes) fmt::print(stderr, "carrel: {}\n", note);
+    log_.write(LogLevel::kError, machine.boot_result().format);
+    log_.write(LogLevel::kError, "command line: " + machine.cmdline());
+    for (const std::string& note : machine.boot_result().notes) log_.write(LogLevel::kError, note);
 }
 
 int RunSession::report(const GuestReport& report) {
@@ -125,8 +131,8 @@ int RunSession::report(const GuestReport& report) {
         asked_ && report.end.reason == EndReason::kPowerOff ? EndReason::kUser : report.end.reason;
     const bool quiet = reason == EndReason::kPowerOff || reason == EndReason::kReset;
     if (!quiet || verbose_) {
-        fmt::print(stderr, "carrel: {}{}{}\n", words(report.end.reason),
-                   report.end.detail.empty() ? "" : ": ", report.end.detail);
+        say(fmt::format("{}{}{}", words(report.end.reason), report.end.detail.empty() ? "" : ": ",
+                        report.end.detail));
     }
     if (verbose_) tell_statistics(report);
     return exit_status(reason);
@@ -134,17 +140,16 @@ int RunSession::report(const GuestReport& report) {
 
 void RunSession::tell_statistics(const GuestReport& report) {
     const MachineStatistics& s = report.statistics;
-    fmt::print(stderr, "carrel: {} exits to userspace: {} port, {} MMIO, {} interrupted, {} other\n", s.exits,
-               s.port_exits, s.mmio_exits, s.interrupted, s.other_exits);
+    say(fmt::format("{} exits to userspace: {} port, {} MMIO, {} interrupted, {} other", s.exits, s.port_exits,
+                    s.mmio_exits, s.interrupted, s.other_exits));
     if (s.unmapped_ports + s.unmapped_mmio != 0) {
-        fmt::print(stderr, "carrel: accesses that no device answered: {} port, {} MMIO\n", s.unmapped_ports,
-                   s.unmapped_mmio);
+        say(fmt::format("accesses that no device answered: {} port, {} MMIO", s.unmapped_ports, s.unmapped_mmio));
     }
 }
 
 int RunSession::refuse(const Error& error) {
     host_.reset();  // gives the terminal back
-    fmt::print(stderr, "carrel: {}\n", error.sentence());
+    say(error.sentence());
     return exit_status(error);
 }
 

@@ -60,7 +60,9 @@ Result<void> Guest::restart() {
     return machine_->start();
 }
 
+// Once: a restart that failed halfway may leave a machine that ends later.
 void Guest::finish(MachineEnd end) {
+    if (std::exchange(finished_, true)) return;
     if (timeout_ != 0) services_.io.cancel(std::exchange(timeout_, 0));
     GuestReport report{std::move(end), {}, restarts_};
     if (machine_) report.statistics = machine_->statistics();

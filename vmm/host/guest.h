@@ -43,10 +43,14 @@ class Guest final : public ByteReceiver {
     void end(MachineEnd end) {
         if (machine_) machine_->end(std::move(end));
     }
+    void check_memory() {
+        if (machine_) machine_->check_memory();
+    }
 
     const MachineConfig& config() const { return config_; }
     const Machine& machine() const { return *machine_; }
     GuestConsole& console() { return *console_; }
+    std::optional<int> vm_fd() const { return machine_ ? std::optional(machine_->vm_fd()) : std::nullopt; }
 
     // ByteReceiver: the console's input, for whichever machine there is.
     size_t room() override;
@@ -63,6 +67,7 @@ class Guest final : public ByteReceiver {
     std::function<void(const GuestReport&)> on_finished_;
     std::unique_ptr<GuestConsole> console_;
     std::unique_ptr<Machine> machine_;  // none for the moment of a failed restart
+    bool finished_ = false;
     uint64_t timeout_ = 0;
     uint32_t restarts_ = 0;
 };

@@ -5,6 +5,11 @@
 #include "devices/backends/console_file.h"
 
 namespace carrel {
+namespace {
+
+constexpr Nanoseconds kPtyDrainTime = 200 * kMillisecond;
+
+}  // namespace
 
 Result<std::unique_ptr<GuestConsole>> GuestConsole::create(const SerialConfig& config, EventLoop& io,
                                                            Opener& opener, Log& log) {
@@ -71,10 +76,18 @@ void GuestConsole::on_continue() {
     if (input_) input_->resume();
 }
 
-void GuestConsole::finish() {
+// Nobody may be attached to a pty, so there the wait is short; anywhere else there is a reader, who may be
+// slow.
+void GuestConsole::drain(int stop_fd) {
+    const size_t left = output_->drain(pty_ ? kPtyDrainTime : ConsoleOutput::kDrainTime, stop_fd);
+    if (pty_) return pty_->wait_until_read();
+    if (left != 0) log_.warning("{} bytes of console output were never read", left);
+}
+
+void GuestConsole::finish(int stop_fd) {
     relay_.input = nullptr;
     input_.reset();
-    if (output_) output_->drain();
+    if (output_) drain(stop_fd);
     terminal_.reset();
 }
 

@@ -30,9 +30,9 @@ class GuestConsole {
     Terminal* terminal() { return terminal_.get(); }  // null: none
     // SIGCONT: raw again, and reading again.
     void on_continue();
-    // Waits (bounded) until what the guest wrote is with its reader, and gives the terminal back. io thread
-    // stopped.
-    void finish();
+    // Waits (bounded; `stop_fd` readable ends it) until what the guest wrote is with its reader, says what
+    // isn't, and gives the terminal back. io thread stopped.
+    void finish(int stop_fd);
 
   private:
     // `--serial none`, and a console without input.
@@ -52,6 +52,7 @@ class GuestConsole {
     Result<void> open_stdio();
     Result<void> open_file(const std::string& path, Opener& opener);
     Result<void> open_pty(Opener& opener);
+    void drain(int stop_fd);
 
     EventLoop& io_;
     Log& log_;

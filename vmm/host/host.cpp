@@ -1,13 +1,32 @@
 #include "vmm/host/host.h"
 
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+
 #include "vmm/base/crash_registry.h"
+#include "vmm/kvm/teardown.h"
 
 namespace carrel {
 
 Result<std::unique_ptr<Host>> Host::create(Opener& opener, Log& log, const Clock& clock) {
     crash_registry::install_sigbus_handler();
     TRY_ASSIGN(auto io, EventLoop::create());
-    return std::make_unique<Host>(std::move(io), opener, log, clock);
+    auto host = std::make_unique<Host>(std::move(io), opener, log, clock);
+    TRY(host->watch_memory());
+    return host;
+}
+
+// A page of guest memory that the host can't give is that guest's failure, whichever thread touched it.
+Result<void> Host::watch_memory() {
+    memory_alarm_ = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!memory_alarm_.valid()) return os_error(errno, "cannot create an eventfd");
+    TRY(io_->watch(memory_alarm_.get(), EPOLLIN | EPOLLET, [this](uint32_t) {
+        for (const auto& guest : guests_) guest->check_memory();
+    }));
+    crash_registry::set_guest_memory_alarm(memory_alarm_.get());
+    return {};
 }
 
 Host::Host(std::unique_ptr<EventLoop> io, Opener& opener, Log& log, const Clock& clock)
@@ -15,6 +34,8 @@ Host::Host(std::unique_ptr<EventLoop> io, Opener& opener, Log& log, const Clock&
 
 Host::~Host() {
     stop_io();
+    guests_.clear();
+    crash_registry::set_guest_memory_alarm(-1);
 }
 
 Result<Guest*> Host::add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished) {
@@ -32,6 +53,15 @@ Result<void> Host::start() {
 void Host::stop_io() {
     io_->stop();
     io_thread_.join();
+}
+
+void Host::defer_teardown() {
+    std::vector<int> vms;
+    for (const auto& guest : guests_) {
+        if (const auto vm = guest->vm_fd()) vms.push_back(*vm);
+    }
+    // Without io_uring we wait ourselves. The descriptor stays open for the kernel to close.
+    if (auto ring = kvm::defer_teardown(vms); ring.ok()) (void)ring->release();
 }
 
 }  // namespace carrel

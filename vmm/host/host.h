@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "vmm/base/event_loop.h"
+#include "vmm/base/fd.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
 #include "vmm/base/thread.h"
@@ -32,9 +33,15 @@ class Host {
     void post(std::function<void()> task) { io_->post(std::move(task)); }
     // Stops the io thread, so that guests may be touched from here. Once.
     void stop_io();
+    // The process ends next, all guests having ended: KVM's part of their end is left to
+    // the kernel (vmm/kvm/teardown.h).
+    void defer_teardown();
 
   private:
+    Result<void> watch_memory();
+
     std::unique_ptr<EventLoop> io_;
+    Fd memory_alarm_;  // eventfd, written by the SIGBUS handler
     GuestServices services_;
     std::vector<std::unique_ptr<Guest>> guests_;
     Thread io_thread_;

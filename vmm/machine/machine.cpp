@@ -68,6 +68,7 @@ Result<void> Machine::assemble() {
     maker.join();
     TRY(made_vm);
     TRY(loaded);
+    if (memory_->lost()) return memory_->lost_error();
     TRY(vm_->map(*memory_));
     TRY(make_board());
     return vcpus_.front()->load(boot_.cpu);
@@ -173,6 +174,10 @@ void Machine::end(MachineEnd end) {
     if (gate_) gate_->set(RunGate::Request::kStop);
     kick_all();
     services_.on_end();
+}
+
+void Machine::check_memory() {
+    if (memory_->lost()) end(MachineEnd{EndReason::kHostFailure, memory_->lost_error().sentence()});
 }
 
 std::optional<MachineEnd> Machine::ended() const {

@@ -64,6 +64,8 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     // Ends the run, if nothing has ended it before.
     void end(MachineEnd end) EXCLUDES(mutex_);
     std::optional<MachineEnd> ended() const EXCLUDES(mutex_);
+    // Ends the run if the host couldn't give a page of guest memory to one of our threads.
+    void check_memory();
 
     // All that the guest can see, memory apart; vCPUs stopped.
     Result<std::vector<std::byte>> save() const;
@@ -71,6 +73,7 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     Result<void> rebuild();
 
     MachineStatistics statistics() const;
+    int vm_fd() const { return vm_->fd(); }
     const boot::BootResult& boot_result() const { return boot_; }
     const std::string& cmdline() const { return cmdline_; }
 

@@ -84,12 +84,24 @@ VcpuRunner::Next VcpuRunner::answer_port(const kvm::PortExit& exit) {
 VcpuRunner::Next VcpuRunner::answer_mmio(const kvm::MmioExit& exit) {
     counts_.add(ExitCounts::kMmio);
     access_pending_ = true;
+    if (answer_ram(exit)) return board_.memory().lost() ? lose_memory() : Next::kRun;
     if (exit.write) {
         board_.mmio().write(raw(exit.address), exit.data);
     } else {
         board_.mmio().read(raw(exit.address), exit.data);
     }
     return Next::kRun;
+}
+
+// KVM comes to us with a RAM address when the host had no page for it. Touching it ourselves tries again, and
+// makes the failure known (crash_registry).
+bool VcpuRunner::answer_ram(const kvm::MmioExit& exit) {
+    if (exit.write) return board_.memory().write_bytes(exit.address, exit.data);
+    return board_.memory().read_bytes(exit.address, exit.data);
+}
+
+VcpuRunner::Next VcpuRunner::lose_memory() {
+    return end(EndReason::kHostFailure, board_.memory().lost_error().sentence());
 }
 
 VcpuRunner::Next VcpuRunner::end(EndReason reason, std::string detail) {

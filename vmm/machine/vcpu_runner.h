@@ -46,6 +46,8 @@ class VcpuRunner {
     Next answer(const kvm::Exit& exit);
     Next answer_port(const kvm::PortExit& exit);
     Next answer_mmio(const kvm::MmioExit& exit);
+    bool answer_ram(const kvm::MmioExit& exit);
+    Next lose_memory();
     Next end(EndReason reason, std::string detail = {});
     Next triple_fault();
     Next fail(const kvm::FailedExit& exit);

@@ -1,8 +1,11 @@
 #include "vmm/memory/guest_memory.h"
 
+#include <fcntl.h>
 #include <sys/sysinfo.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "vmm/base/check.h"
 #include "vmm/base/crash_registry.h"
@@ -15,12 +18,24 @@ std::string mebibytes(uint64_t bytes) {
     return std::to_string(bytes / kMiB) + " MiB";
 }
 
+// What the pool of 2 MiB pages holds, as a piece of a sentence; nothing where it isn't asked or can't be
+// read.
+std::string huge_pages(MemoryBacking backing) {
+    if (backing != MemoryBacking::kHugetlb) return {};
+    const Fd pool(::open("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", O_RDONLY | O_CLOEXEC));
+    std::array<char, 24> text{};
+    if (::read(pool.get(), text.data(), text.size() - 1) <= 0) return {};
+    const uint64_t pages = std::strtoull(text.data(), nullptr, 10);
+    return ", " + mebibytes(pages * kHugePageSize) + " in free huge pages";
+}
+
 Error no_memory(int code, uint64_t asked, MemoryBacking backing) {
     struct sysinfo info {};
     ::sysinfo(&info);
     const uint64_t unit = info.mem_unit;
     std::string what = "cannot get " + mebibytes(asked) + " for guest memory (the host has " +
-                       mebibytes(info.totalram * unit) + ", " + mebibytes(info.freeram * unit) + " free)";
+                       mebibytes(info.totalram * unit) + ", " + mebibytes(info.freeram * unit) + " free" +
+                       huge_pages(backing) + ")";
     std::string advice =
         backing == MemoryBacking::kHugetlb
             ? "reserve huge pages: echo N > /proc/sys/vm/nr_hugepages, 2 MiB each"
@@ -58,6 +73,14 @@ Result<Fd> backing_file(uint64_t size, MemoryBacking backing) {
     return fd;
 }
 
+// Address space costs nothing, so the kernel would agree; the guest would be killed when it uses what it was
+// told it has.
+bool more_than_host_has(uint64_t bytes) {
+    struct sysinfo info {};
+    if (::sysinfo(&info) != 0) return false;
+    return bytes / info.mem_unit > info.totalram + info.totalswap;
+}
+
 }  // namespace
 
 void WriteWindow::complete(size_t written) {
@@ -68,16 +91,19 @@ void WriteWindow::complete(size_t written) {
 
 Result<std::unique_ptr<GuestMemory>> GuestMemory::create(const RamMap& map, MemoryBacking backing) {
     const uint64_t size = map.total();
+    if (more_than_host_has(size)) return no_memory(ENOMEM, size, backing);
     TRY_ASSIGN(const Fd file, backing_file(size, backing));
     const int flags = file.valid() ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
     TRY_ASSIGN(Mapping mapping, map_aligned(size, flags, file.get(), backing));
     // Both are wishes: a kernel without transparent huge pages or core-dump filters works too.
     if (backing == MemoryBacking::kAnonymous) ::madvise(mapping.data(), size, MADV_HUGEPAGE);
     ::madvise(mapping.data(), size, MADV_DONTDUMP);
-    return std::make_unique<GuestMemory>(map, std::move(mapping));
+    ::madvise(mapping.data(), size, MADV_DONTFORK);  // a helper process must not keep it alive, nor write it
+    return std::make_unique<GuestMemory>(map, std::move(mapping), backing);
 }
 
-GuestMemory::GuestMemory(RamMap map, Mapping mapping) : map_(std::move(map)), mapping_(std::move(mapping)) {
+GuestMemory::GuestMemory(RamMap map, Mapping mapping, MemoryBacking backing)
+    : map_(std::move(map)), backing_(backing), mapping_(std::move(mapping)) {
     uint64_t offset = 0;
     for (const RamRange& range : map_.ranges) {
         regions_.push_back(Region{range.base, range.size, mapping_.data() + offset});
@@ -88,6 +114,21 @@ GuestMemory::GuestMemory(RamMap map, Mapping mapping) : map_(std::move(map)), ma
 
 GuestMemory::~GuestMemory() {
     crash_registry::remove_guest_memory(mapping_.data());
+}
+
+bool GuestMemory::lost() const {
+    return crash_registry::guest_memory_lost(mapping_.data());
+}
+
+Error GuestMemory::lost_error() const {
+    if (backing_ == MemoryBacking::kHugetlb) {
+        return host_error(
+            "the host has no huge page left for guest memory" + huge_pages(backing_),
+            "reserve more (/proc/sys/vm/nr_hugepages), raise the cgroup's hugetlb limit, or leave "
+            "--hugepages out");
+    }
+    return host_error("the host can't give a page of guest memory",
+                      "free memory, or give a smaller --memory");
 }
 
 std::byte* GuestMemory::translate(Gpa gpa, uint64_t length) const {

@@ -57,7 +57,7 @@ class GuestMemory {
     // Address space for `map`, no page populated. The error says how much was asked for and what the host
     // has.
     static Result<std::unique_ptr<GuestMemory>> create(const RamMap& map, MemoryBacking backing);
-    GuestMemory(RamMap map, Mapping mapping);  // use create()
+    GuestMemory(RamMap map, Mapping mapping, MemoryBacking backing);  // use create()
     ~GuestMemory();
     GuestMemory(const GuestMemory&) = delete;
     GuestMemory& operator=(const GuestMemory&) = delete;
@@ -86,10 +86,15 @@ class GuestMemory {
         return write_bytes(gpa, std::as_bytes(std::span(&value, 1)));
     }
 
-    // Takes whole 2 MiB pieces of the range back from the guest, which nobody may be using: they cost nothing until they
-    // are touched again, and then read as zeros; where the host can't, nothing changes. (A part of a huge page would
-    // free nothing.)
+    // Takes whole 2 MiB pieces of the range back from the guest, which nobody may be using: they cost nothing
+    // until they are touched again, and then read as zeros; where the host can't, nothing changes. (A part of
+    // a huge page would free nothing.)
     void discard(Gpa gpa, uint64_t length);
+
+    // Whether the host couldn't give a page that was touched (crash_registry::add_guest_memory): its content
+    // is gone, and the guest can't go on. The error says what may be short.
+    bool lost() const;
+    Error lost_error() const;
 
     // Which GPA a host address inside our mapping is; for faults.
     std::optional<Gpa> gpa_of(const void* host) const;
@@ -100,6 +105,7 @@ class GuestMemory {
     void mark_dirty(Gpa, uint64_t) {}  // dirty tracking joins here (issue 4, section 1)
 
     RamMap map_;
+    MemoryBacking backing_;
     Mapping mapping_;  // all regions, one behind the other
     std::vector<Region> regions_;
 };
