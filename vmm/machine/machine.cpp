@@ -145,6 +145,8 @@ Result<void> Machine::start_threads() {
         TRY_ASSIGN(Thread thread, Thread::start(name, [&runner = *runner] { runner.run(); }));
         threads_.push_back(std::move(thread));
     }
+    // Whoever feeds the serial port may have been told by its predecessor (a rebuild, a restart) that there was no room.
+    services_.input_room.on_room();
     return {};
 }
 
