@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -140,13 +141,14 @@ void ConsoleOutput::give_up(int error) {
                  ::strerrordesc_np(error));
 }
 
-bool ConsoleOutput::wait_writable(Nanoseconds deadline) {
+bool ConsoleOutput::wait_writable(Nanoseconds deadline, int stop_fd) {
     const Nanoseconds left = deadline - clock_.now();
     if (left <= 0) return false;
-    pollfd ready{.fd = fd_, .events = POLLOUT, .revents = 0};
+    std::array<pollfd, 2> ready{
+        {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = stop_fd, .events = POLLIN, .revents = 0}}};
     const auto milliseconds = std::min<Nanoseconds>((left + kMillisecond - 1) / kMillisecond, 60'000);
-    ::poll(&ready, 1, static_cast<int>(milliseconds));
-    return true;
+    ::poll(ready.data(), ready.size(), static_cast<int>(milliseconds));
+    return ready[1].revents == 0;
 }
 
 void ConsoleOutput::keep_last(size_t count) {
@@ -155,21 +157,21 @@ void ConsoleOutput::keep_last(size_t count) {
     buffer_.keep_last(count);
 }
 
-bool ConsoleOutput::deliver_until(Nanoseconds deadline) {
+bool ConsoleOutput::deliver_until(Nanoseconds deadline, int stop_fd) {
     while (true) {
         const Progress progress = write_some(kAtOnce);
         if (progress == Progress::kGone || progress == Progress::kEmpty) return true;
-        if (!wait_writable(deadline)) return false;
+        if (!wait_writable(deadline, stop_fd)) return false;
     }
 }
 
-size_t ConsoleOutput::drain(Nanoseconds time) {
+size_t ConsoleOutput::drain(Nanoseconds time, int stop_fd) {
     const Nanoseconds begin = clock_.now();
     const uint64_t before = counts().delivered;
-    if (deliver_until(begin + time / 2)) return 0;
+    if (deliver_until(begin + time / 2, stop_fd)) return 0;
     // What the reader took in the first half of the time, it may take in the second.
     keep_last(std::max<size_t>(kLastLines, (counts().delivered - before) / 2));
-    if (deliver_until(begin + time)) return 0;
+    if (deliver_until(begin + time, stop_fd)) return 0;
     MutexLock lock(mutex_);
     return buffer_.pending();
 }

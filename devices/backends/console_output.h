@@ -25,7 +25,7 @@ namespace carrel {
 
 class ConsoleOutput final : public ByteSink {
   public:
-    static constexpr Nanoseconds kDrainTime = 2 * kSecond;
+    static constexpr Nanoseconds kDrainTime = 10 * kSecond;
 
     struct Counts {
         uint64_t written = 0;    // by the guest
@@ -48,7 +48,8 @@ class ConsoleOutput final : public ByteSink {
     // Delivers what is pending, waiting at most `time` for a slow reader; returns how many bytes were left
     // over. Any thread, whether or not the loop runs; the last write() must have returned. At half time the
     // middle of what is left is dropped, so that a reader that is merely slow still gets the last lines.
-    size_t drain(Nanoseconds time = kDrainTime) EXCLUDES(writer_, mutex_);
+    // `stop_fd` (a descriptor, or -1): the wait is over when it becomes readable.
+    size_t drain(Nanoseconds time = kDrainTime, int stop_fd = -1) EXCLUDES(writer_, mutex_);
 
     Counts counts() const EXCLUDES(mutex_);
     bool reader_gone() const { return gone_.load(std::memory_order_relaxed); }
@@ -59,8 +60,9 @@ class ConsoleOutput final : public ByteSink {
     void pump() EXCLUDES(writer_, mutex_);
     Progress write_some(size_t most) EXCLUDES(writer_, mutex_);
     std::span<const std::byte> next_piece() REQUIRES(writer_) EXCLUDES(mutex_);
-    bool deliver_until(Nanoseconds deadline) EXCLUDES(writer_, mutex_);  // true: nothing is left to do
-    bool wait_writable(Nanoseconds deadline);
+    // True: nothing is left to do.
+    bool deliver_until(Nanoseconds deadline, int stop_fd) EXCLUDES(writer_, mutex_);
+    bool wait_writable(Nanoseconds deadline, int stop_fd);
     void keep_last(size_t count) EXCLUDES(writer_, mutex_);
     void give_up(int error) REQUIRES(writer_) EXCLUDES(mutex_);
     void after(Nanoseconds delay) EXCLUDES(mutex_);

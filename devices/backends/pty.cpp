@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <ctime>
 #include <utility>
 
 namespace carrel {
@@ -35,6 +36,17 @@ Result<Pty> Pty::open(Opener& opener) {
         return os_error(errno, "cannot set a new pty up");
     }
     return Pty(std::move(master), std::move(slave), name.data());
+}
+
+void Pty::wait_until_read() const {
+    constexpr int kPatience = 20;              // looks without progress
+    constexpr timespec kPause{0, 10'000'000};  // between two looks
+    int unread = 0;
+    for (int before = -1, looks = 0; looks < kPatience; ++looks, before = unread) {
+        if (::ioctl(slave_.get(), FIONREAD, &unread) != 0 || unread == 0) return;
+        if (unread != before) looks = 0;
+        ::nanosleep(&kPause, nullptr);
+    }
 }
 
 Result<StreamFd> Pty::stream() const {

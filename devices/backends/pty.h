@@ -24,6 +24,9 @@ class Pty {
     // For ConsoleOutput and ConsoleInput; they may outlive this object's other descriptors, but then a reader
     // that goes away is an end.
     Result<StreamFd> stream() const;
+    // Waits until what was written has been read, for as long as somebody reads: what is left when the master
+    // closes is lost. Nobody there costs 0.2 s.
+    void wait_until_read() const;
 
   private:
     Pty(Fd master, Fd slave, std::string name)
