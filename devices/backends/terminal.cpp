@@ -30,17 +30,14 @@ bool Terminal::is_terminal(int fd) {
 Result<std::unique_ptr<Terminal>> Terminal::open(int input, bool output_is_terminal, Log& log) {
     if (!is_terminal(input)) return std::unique_ptr<Terminal>();
     Fd fd(::fcntl(input, F_DUPFD_CLOEXEC, 3));
-    termios saved{};
-    if (!fd.valid() || ::tcgetattr(input, &saved) != 0) {
-        return os_error(errno, "cannot read the terminal's settings");
-    }
-    auto terminal = std::make_unique<Terminal>(std::move(fd), saved, output_is_terminal, log);
+    if (!fd.valid()) return os_error(errno, "cannot duplicate the terminal's descriptor");
+    auto terminal = std::make_unique<Terminal>(std::move(fd), output_is_terminal, log);
     terminal->resume();
     return terminal;
 }
 
-Terminal::Terminal(Fd fd, const termios& saved, bool output_is_terminal, Log& log)
-    : fd_(std::move(fd)), saved_(saved), raw_(raw_settings(saved, output_is_terminal)), log_(log) {}
+Terminal::Terminal(Fd fd, bool output_is_terminal, Log& log)
+    : fd_(std::move(fd)), output_is_terminal_(output_is_terminal), log_(log) {}
 
 Terminal::~Terminal() {
     suspend();
@@ -69,9 +66,11 @@ bool Terminal::resume() {
         if (std::exchange(is_raw_, false)) leave();
         return false;
     }
+    if (!is_raw_ && ::tcgetattr(fd_.get(), &saved_) != 0) return false;
     crash_registry::remember_terminal(fd_.get(), saved_);
+    const termios raw = raw_settings(saved_, output_is_terminal_);
     // TCSANOW: waiting for pending output could wait for ever on a terminal stopped by Ctrl-S.
-    is_raw_ = ::tcsetattr(fd_.get(), TCSANOW, &raw_) == 0;
+    is_raw_ = ::tcsetattr(fd_.get(), TCSANOW, &raw) == 0;
     if (!is_raw_) crash_registry::forget_terminal();
     log_.set_raw(is_raw_);
     return is_raw_;

@@ -34,8 +34,8 @@ class Terminal {
     static Result<std::unique_ptr<Terminal>> open(int input, bool output_is_terminal, Log& log);
     static bool is_terminal(int fd);
 
-    Terminal(Fd fd, const termios& saved, bool output_is_terminal, Log& log);  // use open()
-    ~Terminal();                                                               // restores
+    Terminal(Fd fd, bool output_is_terminal, Log& log);  // use open()
+    ~Terminal();                                         // restores
     Terminal(const Terminal&) = delete;
     Terminal& operator=(const Terminal&) = delete;
 
@@ -55,10 +55,12 @@ class Terminal {
     void leave() REQUIRES(mutex_);
 
     const Fd fd_;
-    const termios saved_;
-    const termios raw_;
+    const bool output_is_terminal_;
     Log& log_;
     mutable Mutex mutex_;
+    // As they were when we last took the terminal: before that they are another job's, a shell's line
+    // editor's for one.
+    termios saved_ GUARDED_BY(mutex_){};
     bool is_raw_ GUARDED_BY(mutex_) = false;
 };
 
