@@ -16,12 +16,14 @@ struct Input {
     unsigned head, tail;
 };
 constinit Input input = {};
+constinit bool held = false;  // no receive interrupts until there is room: the sender waits, nothing is lost
 
 void on_serial(InterruptFrame&) {
-    while ((uart_read(kUartLineStatus) & kLsrDataReady) != 0) {
-        const char byte = static_cast<char>(uart_read(kUartData));
-        if (input.head - input.tail < kInputSize) input.bytes[input.head++ % kInputSize] = byte;
+    while (!held && (uart_read(kUartLineStatus) & kLsrDataReady) != 0) {
+        input.bytes[input.head++ % kInputSize] = static_cast<char>(uart_read(kUartData));
+        held = input.head - input.tail == kInputSize;
     }
+    if (held) uart_write(kUartInterruptEnable, 0);
     uart_read(kUartInterruptId);  // drops a transmit interrupt, should one be pending
 }
 
@@ -79,7 +81,12 @@ bool serial_input_pending() {
 
 int serial_input_take() {
     if (!serial_input_pending()) return -1;
-    return static_cast<unsigned char>(input.bytes[input.tail++ % kInputSize]);
+    const auto byte = static_cast<unsigned char>(input.bytes[input.tail++ % kInputSize]);
+    if (held && !serial_input_pending()) {
+        held = false;
+        uart_write(kUartInterruptEnable, kIerReceive);  // interrupts at once if there is something
+    }
+    return byte;
 }
 
 }  // namespace guest
