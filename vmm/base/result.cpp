@@ -4,6 +4,14 @@
 
 namespace carrel {
 
+std::string Error::sentence() const {
+    std::string text = advice.empty() ? what : what + "; " + advice;
+    for (char& c : text) {
+        if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+    }
+    return text;
+}
+
 Error os_error(int code, std::string what, std::string advice) {
     const char* name = strerrordesc_np(code);
     what += ": ";

@@ -26,8 +26,8 @@ struct Error {
     std::string what;    // "cannot open /dev/kvm: Permission denied"
     std::string advice;  // "add yourself to group kvm"; may be empty
 
-    // "what; advice" in one line.
-    std::string sentence() const { return advice.empty() ? what : what + "; " + advice; }
+    // "what; advice" in one line, whatever characters a file's name had: control characters become '?'.
+    std::string sentence() const;
 };
 
 inline Error usage_error(std::string what, std::string advice = {}) {

@@ -1,5 +1,4 @@
 // carrel doctor: can this host do the job?
-#include <fmt/core.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <CLI/App.hpp>
@@ -15,6 +14,8 @@
 #include "vmm/app/doctor_text.h"
 #include "vmm/base/opener.h"
 #include "vmm/cli/commands.h"
+#include "vmm/cli/exit_status.h"
+#include "vmm/cli/say.h"
 
 namespace carrel::cli {
 namespace {
@@ -37,7 +38,8 @@ bool wants_colours() {
 int examine(bool json) {
     DirectOpener opener;
     const app::DoctorReport report = app::examine(opener);
-    fmt::print("{}", json ? app::to_json(report) : app::to_text(report, wants_colours(), columns()));
+    if (!print_result(json ? app::to_json(report) : app::to_text(report, wants_colours(), columns())))
+        return kHostFailed;
     return app::exit_status(report.verdict.ability);
 }
 

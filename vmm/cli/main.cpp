@@ -5,6 +5,7 @@
 #include "devices/backends/standard_streams.h"
 #include "vmm/cli/commands.h"
 #include "vmm/cli/exit_status.h"
+#include "vmm/cli/say.h"
 
 namespace {
 
@@ -20,6 +21,7 @@ Exit status of run: 0 powered off, 32 reset, 33 triple fault, 34 kernel panic, 3
 
 int main(int argc, char** argv) {
     using namespace carrel::cli;
+    install_out_of_memory_handler();
     carrel::DirectOpener opener;
     if (const auto filled = carrel::fill_standard_streams(opener); !filled.ok()) return kHostFailed;
     CLI::App app{"carrel: a virtual machine monitor on /dev/kvm, at each guest's own desk", "carrel"};
@@ -35,7 +37,7 @@ int main(int argc, char** argv) {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        fmt::print(stderr, "carrel: {}; see carrel --help\n", error.what());
+        say(fmt::format("{}; see carrel --help", error.what()));
         return kWrongUse;
     }
     return status;

@@ -1,5 +1,4 @@
 // carrel run: from options to one MachineConfig, through a host with one guest, to an exit status.
-#include <fmt/core.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -10,6 +9,7 @@
 #include "vmm/cli/commands.h"
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/run_session.h"
+#include "vmm/cli/say.h"
 
 namespace carrel::cli {
 namespace {
@@ -53,10 +53,16 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     return config;
 }
 
+// `--memory "$MEMORY"` in a script that never set MEMORY: taken for the default, it would be found out much
+// later.
+std::string refuse_empty(const std::string& value) {
+    return value.empty() ? "is given but empty; leave it out for the default" : std::string();
+}
+
 int run(const RunOptions& options) {
     const auto config = to_config(options);
     if (!config.ok()) {
-        fmt::print(stderr, "carrel: {}\n", config.error().sentence());
+        say(config.error().sentence());
         return exit_status(config.error());
     }
     const LogLevel level = options.verbose ? std::max(options.log, LogLevel::kInfo) : options.log;
@@ -77,22 +83,26 @@ void add_run(CLI::App& app, int& status) {
     auto* const command = app.add_subcommand("run", "Run a guest on this terminal until it ends");
     const auto options = std::make_shared<RunOptions>();
     RunOptions& o = *options;
-    command->add_option("KERNEL", o.kernel, "bzImage or ELF kernel (default: the embedded guest)");
-    command->add_option("--initrd", o.initrd, "initial RAM disk (default: none)");
+    command->add_option("KERNEL", o.kernel, "bzImage or ELF kernel (default: the embedded guest)")
+        ->check(refuse_empty, "");
+    command->add_option("--initrd", o.initrd, "initial RAM disk (default: none)")->check(refuse_empty, "");
     command->add_option("--append", o.append,
                         "kernel command line; console=ttyS0 and panic=-1 are added unless named");
-    command->add_option("--memory", o.memory, "RAM, with K, M or G (default: 512M, the embedded guest 64M)");
+    command->add_option("--memory", o.memory, "RAM, with K, M or G (default: 512M, the embedded guest 64M)")
+        ->check(refuse_empty, "");
     command->add_option("--cpus", o.cpus, "vCPUs (default: 1)");
     command
         ->add_option("--cpu", o.cpu_model, "host: all this host offers; baseline: x86-64-v2 (default: host)")
         ->transform(CLI::CheckedTransformer(kModels).description("host|baseline"));
-    command->add_option("--timeout", o.timeout,
-                        "end the guest after this time, with status 36 (default: never)");
+    command
+        ->add_option("--timeout", o.timeout, "end the guest after this time, with status 36 (default: never)")
+        ->check(refuse_empty, "");
     command->add_option("--on-reboot", o.on_reboot, "what a reset does (default: exit, with status 32)")
         ->transform(CLI::CheckedTransformer(kReboots).description("exit|restart"));
     command->add_option("--serial", o.serial, "stdio, file:PATH, pty or none (default: stdio)");
     command->add_flag("--hugepages", o.hugepages, "RAM from the host's pool of huge pages (default: off)");
-    command->add_option("--name", o.name, "the guest's name in messages and threads (default: guest)");
+    command->add_option("--name", o.name, "the guest's name in messages and threads (default: guest)")
+        ->check(refuse_empty, "");
     command->add_option("--log", o.log, "error, warning, info or debug (default: warning)")
         ->transform(CLI::CheckedTransformer(kLevels).description("LEVEL"));
     command->add_flag("-v,--verbose", o.verbose,

@@ -32,7 +32,7 @@ class RunSession {
     void resume();
     int report(const GuestReport& report);
     int refuse(const Error& error);
-    void tell_start() const;
+    void tell_start();
     void tell_statistics(const GuestReport& report);
 
     MachineConfig config_;

@@ -5,6 +5,8 @@
 #include <CLI/Formatter.hpp>
 
 #include "vmm/cli/commands.h"
+#include "vmm/cli/exit_status.h"
+#include "vmm/cli/say.h"
 
 namespace carrel::cli {
 
@@ -12,9 +14,9 @@ std::string version_text() {
     return fmt::format("carrel {}", CARREL_VERSION);
 }
 
-void add_version(CLI::App& app, int&) {
-    app.add_subcommand("version", "Say which version this is")->callback([] {
-        fmt::print("{}\n", version_text());
+void add_version(CLI::App& app, int& status) {
+    app.add_subcommand("version", "Say which version this is")->callback([&status] {
+        if (!print_result(version_text() + "\n")) status = kHostFailed;
     });
 }
 
