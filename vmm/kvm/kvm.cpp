@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -15,22 +16,34 @@ namespace {
 
 constexpr int kApiVersion = 12;  // 4.1
 
+constexpr const char* kBusyAdvice =
+    "another hypervisor (VirtualBox, VMware) holds the processor's virtualisation: stop its machines, or "
+    "unload its module";
+
+// A group helps only where the mode lets it read and write. The group's name is left to stat(1): looking it
+// up here would load the name services of a network.
+std::string permission_advice(const std::string& path) {
+    struct stat file {};
+    const bool group_helps =
+        ::stat(path.c_str(), &file) == 0 && (file.st_mode & 060) == 060 && file.st_gid != 0;
+    if (group_helps) {
+        return "join its group: sudo usermod -aG $(stat -c %G " + path +
+               ") $USER, then log in again; on a CI runner: " + "sudo chmod 666 " + path;
+    }
+    return "its mode lets only its owner in: sudo chmod 666 " + path +
+           " until the next reboot; carrel doctor shows a udev rule that lasts";
+}
+
 Error explain_open_failure(const std::string& path, const Error& cause, int code) {
     switch (code) {
         case ENOENT:
             return host_error(cause.what,
                               "this host has no KVM: load kvm_intel or kvm_amd (modprobe), switch on nested "
                               "virtualisation if this is a virtual machine, or use tools/kvm-host");
-        case EACCES:
-        case EPERM:
-            return host_error(cause.what,
-                              "join its group (usermod -aG kvm $USER, then log in again) or, on a CI runner, "
-                              "run: sudo chmod 666 " +
-                                  path);
+        case EACCES: return host_error(cause.what, permission_advice(path));
+        case EPERM: return host_error(cause.what, "if this is a container, start it with --device " + path);
         case EBUSY:
-        case ENODEV:
-            return host_error(cause.what,
-                              "another hypervisor holds the processor's virtualisation; stop it first");
+        case ENODEV: return host_error(cause.what, kBusyAdvice);
         default: return cause;
     }
 }
@@ -87,7 +100,9 @@ Result<size_t> Kvm::run_size() const {
 
 Result<std::unique_ptr<Vm>> Kvm::create_vm() const {
     TRY_ASSIGN(const size_t run_bytes, run_size());
-    TRY_ASSIGN(const int vm, checked_ioctl("create a virtual machine", fd(), KVM_CREATE_VM, 0));
+    const int vm = retry_ioctl(fd(), KVM_CREATE_VM, 0);
+    if (vm < 0)
+        return os_error(errno, "KVM refused to create a virtual machine", errno == EBUSY ? kBusyAdvice : "");
     return std::make_unique<Vm>(Fd(vm), run_bytes, check(KVM_CAP_COALESCED_PIO) > 0);
 }
 
