@@ -10,17 +10,6 @@
 namespace carrel::boot {
 namespace {
 
-// How much of `bytes` is left when the zeros at its end are taken off; a multiple of 4 KiB, or all.
-uint64_t without_zero_tail(std::span<const std::byte> bytes) {
-    uint64_t size = bytes.size();
-    while (size != 0) {
-        const uint64_t step = size % kPageSize != 0 ? size % kPageSize : kPageSize;
-        if (!is_zero(bytes.subspan(size - step, step))) return size;
-        size -= step;
-    }
-    return 0;
-}
-
 void copy_nonzero_pages(std::span<const std::byte> from, std::byte* to) {
     while (!from.empty()) {
         // Steps that end at page boundaries of the target: what is saved are pages of the guest.

@@ -43,7 +43,9 @@ std::vector<ImageRange> find_stored_zeros(const ElfFile& elf, std::span<const st
         Elf64_Shdr section;
         std::memcpy(&section, payload.data() + at, sizeof section);
         const auto place = is_large_data(section) ? place_of(elf, section) : std::nullopt;
-        if (place && is_zero(payload.subspan(section.sh_offset, section.sh_size))) found.push_back(*place);
+        if (place && without_zero_tail(payload.subspan(section.sh_offset, section.sh_size)) == 0) {
+            found.push_back(*place);
+        }
     }
     return found;
 }
