@@ -191,15 +191,6 @@ TEST_CASE("without registers the report says so and still names the cause") {
     CHECK(has(text, "doesn't tell this vCPU's registers"));
 }
 
-TEST_CASE("without Capstone the bytes are still there, and the report says why no instructions are") {
-    CpuSnapshot cpu = long_mode(bytes_of({0x0f, 0x0b}));
-    cpu.instructions.clear();
-    cpu.can_disassemble = false;
-    const std::string text = text_of(internal_error(KVM_INTERNAL_ERROR_EMULATION), cpu);
-    CHECK(has(text, "code at RIP: 0f 0b"));
-    CHECK(has(text, "libcapstone isn't installed"));
-}
-
 TEST_CASE("what lies at an address outside RAM") {
     const RamMap small = RamMap::of_size(64 * kMiB);
     CHECK(not_ram(Gpa{0}, small).empty());

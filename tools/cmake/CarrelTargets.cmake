@@ -3,7 +3,7 @@
 # target. So "vmm/kvm/vm.h" can't be found from devices/, however the include is written.
 
 find_package(Threads REQUIRED)
-find_package(fmt REQUIRED)
+include(Linking)
 
 add_library(carrel_flags INTERFACE)
 target_compile_options(carrel_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
@@ -21,6 +21,10 @@ if(CARREL_SANITIZE)
 endif()
 if(CARREL_FUZZ)
   target_compile_options(carrel_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(CARREL_STATIC)
+  target_compile_options(carrel_flags INTERFACE -fPIE -ffunction-sections -fdata-sections -fvisibility=hidden
+                                                -fvisibility-inlines-hidden)
 endif()
 target_link_libraries(carrel_flags INTERFACE Threads::Threads)
 

@@ -1,7 +1,6 @@
 # One interface target for each library that unpacks kernels: carrel_zlib, carrel_lzma, carrel_zstd, carrel_lz4, and
 # carrel_lzo where it is installed and wanted (CARREL_HAVE_LZO tells the code).
-# With CARREL_STATIC they are the archives that Debian's -dev packages carry beside the shared objects.
-option(CARREL_STATIC "Link the libraries that have archives statically" OFF)
+# With CARREL_STATIC (Linking.cmake) they are the archives that Debian's -dev packages carry beside the shared objects.
 
 function(carrel_compression_lib NAME LIBRARY HEADER)
   if(TARGET carrel_${NAME})

@@ -74,7 +74,6 @@ CpuSnapshot take_snapshot(const kvm::Vcpu& vcpu, const GuestMemory& memory) {
     cpu.sregs = *sregs;
     cpu.code = view(vcpu, memory, linear_rip(cpu.regs, cpu.sregs), kCodeBytes);
     cpu.stack = view(vcpu, memory, linear_rsp(cpu.regs, cpu.sregs), kStackBytes);
-    cpu.can_disassemble = can_disassemble();
     cpu.instructions =
         disassemble(cpu.code.bytes, cpu.regs.rip, code_width(cpu.regs, cpu.sregs), kInstructions);
     cpu.operand = view_operand(cpu, vcpu, memory);

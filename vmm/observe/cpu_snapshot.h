@@ -31,9 +31,8 @@ struct CpuSnapshot {
     bool registers_known = false;  // false: KVM refused to tell them, all below is empty
     kvm_regs regs{};
     kvm_sregs sregs{};
-    MemoryView code;              // at RIP
-    MemoryView stack;             // at RSP
-    bool can_disassemble = true;  // false: Capstone can't be had, so there are no instructions and no operand
+    MemoryView code;   // at RIP
+    MemoryView stack;  // at RSP
     std::vector<Instruction> instructions;
     std::optional<MemoryView> operand;  // what the first instruction reads or writes in memory
     std::optional<MemoryView> idt;      // its first gate; nothing: the IDT is empty

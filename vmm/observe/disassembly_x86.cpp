@@ -1,47 +1,11 @@
 #include "vmm/observe/disassembly_x86.h"
 
 #include <capstone/capstone.h>
-#include <dlfcn.h>
+
+#include <memory>
 
 namespace carrel::observe {
 namespace {
-
-// The library, loaded when a report is made and not before: it has 77,000 relocations, which would cost every
-// start of carrel 4.8 ms (tools/kvm-host --icount) and 1.8 MB of memory of its own.
-class Capstone {
-  public:
-    Capstone() : library_(::dlopen(kName, RTLD_NOW | RTLD_LOCAL)) {
-        complete_ = library_ != nullptr && find(open, "cs_open") && find(close, "cs_close") &&
-                    find(option, "cs_option") && find(disasm, "cs_disasm") && find(free, "cs_free");
-    }
-    ~Capstone() {
-        if (library_ != nullptr) ::dlclose(library_);
-    }
-    Capstone(const Capstone&) = delete;
-    Capstone& operator=(const Capstone&) = delete;
-
-    bool complete() const { return complete_; }
-
-    decltype(&cs_open) open = nullptr;
-    decltype(&cs_close) close = nullptr;
-    decltype(&cs_option) option = nullptr;
-    decltype(&cs_disasm) disasm = nullptr;
-    decltype(&cs_free) free = nullptr;
-
-  private:
-    // The one whose header this was built with: structures differ between major versions.
-    static_assert(CS_API_MAJOR == 4 || CS_API_MAJOR == 5, "look whether cs_x86 is the same in this version");
-    static constexpr const char* kName = CS_API_MAJOR == 4 ? "libcapstone.so.4" : "libcapstone.so.5";
-
-    template <class Function>
-    bool find(Function& function, const char* name) {
-        function = reinterpret_cast<Function>(::dlsym(library_, name));
-        return function != nullptr;
-    }
-
-    void* library_;
-    bool complete_ = false;
-};
 
 // The owner of Capstone's handle.
 class Disassembler {
@@ -50,26 +14,19 @@ class Disassembler {
         const cs_mode mode = width == CodeWidth::k64   ? CS_MODE_64
                              : width == CodeWidth::k32 ? CS_MODE_32
                                                        : CS_MODE_16;
-        open_ = capstone_.complete() && capstone_.open(CS_ARCH_X86, mode, &handle_) == CS_ERR_OK;
-        if (open_) capstone_.option(handle_, CS_OPT_DETAIL, CS_OPT_ON);
+        open_ = cs_open(CS_ARCH_X86, mode, &handle_) == CS_ERR_OK;
+        if (open_) cs_option(handle_, CS_OPT_DETAIL, CS_OPT_ON);
     }
     ~Disassembler() {
-        if (open_) capstone_.close(&handle_);
+        if (open_) cs_close(&handle_);
     }
     Disassembler(const Disassembler&) = delete;
     Disassembler& operator=(const Disassembler&) = delete;
 
     bool valid() const { return open_; }
-    // Capstone's list of at most `most` instructions, for free().
-    size_t disassemble(std::span<const std::byte> bytes, uint64_t address, size_t most,
-                       cs_insn** list) const {
-        return capstone_.disasm(handle_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(),
-                                address, most, list);
-    }
-    void free(cs_insn* list, size_t count) const { capstone_.free(list, count); }
+    csh handle() const { return handle_; }
 
   private:
-    Capstone capstone_;
     csh handle_ = 0;
     bool open_ = false;
 };
@@ -155,19 +112,16 @@ Instruction to_instruction(const cs_insn& insn) {
 
 }  // namespace
 
-bool can_disassemble() {
-    return Capstone().complete();
-}
-
 std::vector<Instruction> disassemble(std::span<const std::byte> bytes, uint64_t address, CodeWidth width,
                                      size_t most) {
     std::vector<Instruction> result;
     const Disassembler disassembler(width);
     if (!disassembler.valid() || bytes.empty()) return result;
     cs_insn* list = nullptr;
-    const size_t count = disassembler.disassemble(bytes, address, most, &list);
+    const size_t count = cs_disasm(disassembler.handle(), reinterpret_cast<const uint8_t*>(bytes.data()),
+                                   bytes.size(), address, most, &list);
     for (size_t i = 0; i < count; ++i) result.push_back(to_instruction(list[i]));
-    if (count > 0) disassembler.free(list, count);
+    if (count > 0) cs_free(list, count);
     return result;
 }
 

@@ -27,11 +27,8 @@ struct Instruction {
     std::optional<Memory> memory;
 };
 
-// Whether libcapstone is there; it is loaded at run time.
-bool can_disassemble();
-
 // At most `most` instructions from `bytes`, which lie at `address` (RIP, not the linear address); stops at
-// bytes that are none. Empty too where it can't disassemble.
+// bytes that are none. Empty too where Capstone can't start.
 std::vector<Instruction> disassemble(std::span<const std::byte> bytes, uint64_t address, CodeWidth width,
                                      size_t most);
 

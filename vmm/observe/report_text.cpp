@@ -40,11 +40,8 @@ void add_instructions(Lines& lines, const CpuSnapshot& cpu) {
                                     hex(bytes), instruction.text));
         offset += bytes.size();
     }
-    if (!cpu.can_disassemble) {
-        lines.push_back("-> no disassembly: libcapstone isn't installed on this host");
-    } else if (cpu.instructions.empty() && !cpu.code.bytes.empty()) {
+    if (cpu.instructions.empty() && !cpu.code.bytes.empty())
         lines.push_back("-> these bytes are no instruction");
-    }
     if (cpu.operand) {
         const MemoryView& o = *cpu.operand;
         lines.push_back(fmt::format("operand at {:#x}: {}", o.linear,
