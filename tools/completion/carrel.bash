@@ -1,0 +1,44 @@
+# bash completion for carrel(1). Needs nothing but bash; with the package bash-completion it is found by itself.
+
+# The options that `carrel WORD --help` lists are the ones completed, so that this file can't fall behind.
+_carrel_options() {
+    "${COMP_WORDS[0]}" "$@" --help 2>/dev/null | grep -oE '(^|[ ,])--[a-z-]+' | tr -d ' ,'
+}
+
+_carrel_files() {
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$1")
+}
+
+_carrel_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$2" -- "$1")
+}
+
+_carrel() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    COMPREPLY=()
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        _carrel_words "$word" 'run doctor version --help --version'
+        return
+    fi
+    case $before in
+        --initrd) _carrel_files "$word" ;;
+        --memory) _carrel_words "$word" '64M 128M 256M 512M 1G 2G 4G' ;;
+        --cpus) _carrel_words "$word" '1 2 4 8' ;;
+        --cpu) _carrel_words "$word" 'host baseline' ;;
+        --timeout) _carrel_words "$word" '10s 60s 10m' ;;
+        --on-reboot) _carrel_words "$word" 'exit restart' ;;
+        --serial) _carrel_words "$word" 'stdio file: pty none' ;;
+        --log) _carrel_words "$word" 'error warning info debug' ;;
+        --append | --name) ;;
+        *)
+            if [[ $word == -* ]]; then
+                _carrel_words "$word" "$(_carrel_options "${COMP_WORDS[1]}")"
+            elif [[ ${COMP_WORDS[1]} == run ]]; then
+                _carrel_files "$word"
+            fi
+            ;;
+    esac
+}
+
+complete -F _carrel carrel
