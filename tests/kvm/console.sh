@@ -39,12 +39,36 @@ reader_gone() {
 }
 check 'console: a closed pipe stalls nothing' reader_gone
 
-# A reader that reads nothing for a while: bounded, the middle dropped with a line, the last line there.
+# A reader that reads nothing until a while after the guest's end: the middle is dropped with a line that says how much,
+# the last line is there, and what arrived and what is missing add up.
 slow_reader() {
-    { timeout 100 "$CARREL" run "$GUESTS/flood.elf" --append bytes=1000000 </dev/null; echo $? >"$scratch/status"; } | { sleep "${SLEEP:-8}"; cat; } >"$scratch/out"
-    [[ $(<"$scratch/status") -eq 0 ]] && tail -c 2000 "$scratch/out" | grep -aq PASS
+    { timeout 100 "$CARREL" run "$GUESTS/flood.elf" --append bytes=1000000 </dev/null; echo $? >"$scratch/status"; } | { sleep 6; cat; } >"$scratch/out"
+    same 0 "$(<"$scratch/status")" && tail -c 2000 "$scratch/out" | grep -aq 'PASS flood' || return 1
+    local missing notices
+    missing=$(grep -ao 'carrel: [0-9]* bytes of console output dropped' "$scratch/out" | awk '{sum += $2} END {print sum + 0}')
+    notices=$(grep -ao '\[carrel: [0-9]* bytes of console output dropped\]' "$scratch/out" | awk '{sum += length($0) + 4} END {print sum + 0}')
+    printf 'missing %s, notices %s, arrived %s\n' "$missing" "$notices" "$(stat -c %s "$scratch/out")"
+    [[ $missing -gt 0 ]] && same "$((15625 * 64 + 24))" "$(($(stat -c %s "$scratch/out") - notices + missing))"
 }
-check 'console: a slow reader gets the last lines' slow_reader
+check 'console: a slow reader gets the last lines, and the sum is right' slow_reader
+
+# A reader that never reads: said on standard error, bounded in time; a signal ends the wait.
+reader_asleep() { # SIGNAL or nothing, LEAST, MOST seconds
+    local begin=$SECONDS pid status=0 took
+    [[ -p $scratch/asleep ]] || mkfifo "$scratch/asleep"
+    exec 5<>"$scratch/asleep"
+    timeout 60 "$CARREL" run "$GUESTS/flood.elf" --append bytes=200000 </dev/null >"$scratch/asleep" 2>"$scratch/err" &
+    pid=$!
+    if [[ -n $1 ]]; then sleep 4 && kill "-$1" "$(pgrep -P "$pid" -x carrel)"; fi
+    wait "$pid" || status=$?
+    exec 5>&-
+    took=$((SECONDS - begin))
+    printf 'took %s s\n' "$took"
+    cat "$scratch/err"
+    same 0 "$status" && grep -aq 'bytes of console output were never read' "$scratch/err" && [[ $took -ge $2 && $took -le $3 ]]
+}
+check 'console: a reader that never reads' reader_asleep '' 9 20
+check 'console: a reader that never reads, and a signal' reader_asleep TERM 3 8
 
 idle_costs_nothing() { # at the prompt with stdin=/dev/null: less than 5 % of a CPU
     timeout 20 "$CARREL" run </dev/null >"$scratch/out" 2>/dev/null &
@@ -61,10 +85,16 @@ idle_costs_nothing() { # at the prompt with stdin=/dev/null: less than 5 % of a 
 }
 check 'console: an idle guest costs no CPU' idle_costs_nothing
 
-input_arrives() {
-    head -c 100000 /dev/zero | tr '\0' 'x' >"$scratch/in"
-    timeout "$LIMIT" "$CARREL" run "$GUESTS/input_sum.elf" --append bytes=5000 <"$scratch/in" >"$scratch/out" 2>&1 || return 1
-    grep -aq PASS "$scratch/out"
+input_arrives() { # every byte once and in order, from a file and from a pipe
+    head -c 50000 /dev/urandom >"$scratch/in"
+    local wanted
+    wanted=$(python3 -c 'import sys; d = open(sys.argv[1], "rb").read(); o = 0
+for b in d: o = (o * 31 + b) & 0xffffffff
+print(f"PASS input_sum {len(d)} bytes, sum {sum(d)}, order {o:#x}")' "$scratch/in")
+    timeout "$LIMIT" "$CARREL" run "$GUESTS/input_sum.elf" --append bytes=50000 <"$scratch/in" >"$scratch/out" 2>&1 || return 1
+    same "$wanted" "$(grep -a PASS "$scratch/out" | tr -d '\r')" || return 1
+    dd if="$scratch/in" bs=777 status=none | timeout "$LIMIT" "$CARREL" run "$GUESTS/input_sum.elf" --append bytes=50000 >"$scratch/out" 2>&1 || return 1
+    same "$wanted" "$(grep -a PASS "$scratch/out" | tr -d '\r')"
 }
 check 'console: piped input arrives whole' input_arrives
 
@@ -87,6 +117,23 @@ serial_file() {
     grep -aq PASS "$scratch/serial" && [[ ! -s $scratch/out ]]
 }
 check 'console: --serial file' serial_file
+# A client comes, goes and comes back; the last one gets the guest's last words.
+check 'console: --serial pty: attach, detach, attach again' python3 tests/kvm/pty_client.py "$CARREL"
+serial_fifo() { # a FIFO without a reader is an error, not a wait
+    mkfifo "$scratch/serial.fifo"
+    status_is 35 timeout 10 "$CARREL" run "$GUESTS/poweroff.elf" --serial "file:$scratch/serial.fifo"
+}
+check 'console: --serial file: a FIFO that nobody reads' serial_fifo
+stdin_fifo() { # opened at both ends and silent: no input, no end, no spin
+    mkfifo "$scratch/stdin.fifo" && exec 6<>"$scratch/stdin.fifo"
+    timeout 30 "$CARREL" run "$GUESTS/poweroff.elf" <&6 >"$scratch/out" 2>&1
+    local status=$?
+    exec 6>&-
+    same 0 "$status"
+}
+check 'console: stdin a FIFO that stays silent' stdin_fifo
+commands_in_a_file() { printf 'echo one\necho two\npoweroff\n' >"$scratch/in" && timeout 30 "$CARREL" run <"$scratch/in" >"$scratch/out" 2>&1 && grep -aq '^two' "$scratch/out"; }
+check 'console: commands for the default guest from a file' commands_in_a_file
 serial_none() { [[ -z $(timeout 30 "$CARREL" run "$GUESTS/poweroff.elf" --serial none </dev/null 2>&1) ]]; }
 check 'console: --serial none' serial_none
 finish

@@ -23,7 +23,7 @@ check 'status 35: no subcommand' status_is 35 "$CARREL"
 check 'status 36: a guest that hangs with interrupts off' ends_with 36 hang --timeout 1s
 check 'status 36: a guest that spins' ends_with 36 hang_spin --timeout 1s
 check 'status 37: an instruction that KVM cannot emulate' ends_with 37 bad_insn
-report_names() { grep -aqi 'rip' "$scratch/out" && grep -aqi 'emulat' "$scratch/out"; }
+report_names() { grep -aq 'RIP 0x' "$scratch/out" && grep -aq "couldn't fetch an instruction" "$scratch/out" && grep -aq 'rax' "$scratch/out"; }
 check 'status 37: the report names RIP and the cause' report_names
 
 restarts() {

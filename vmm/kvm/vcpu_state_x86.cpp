@@ -10,6 +10,10 @@
 //
 // Of saving, too: reading MP_STATE takes a pending INIT or SIPI in (kvm_apic_accept_events), which changes CS and RIP.
 // So it is read first, or a processor that was just being started would wake at the reset vector.
+//
+// What KVM can't tell: whether a local APIC timer in one-shot mode that has run down was delivered (lapic_timer.pending
+// isn't in KVM_GET_LAPIC). KVM_SET_LAPIC then lets it fire once more, which an operating system takes as spurious; not
+// firing could lose it. In deadline mode, which guests prefer, the MSR is 0 once it was delivered, so that is exact.
 #include <linux/kvm.h>
 
 #include <algorithm>

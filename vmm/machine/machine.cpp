@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include <array>
+#include <cerrno>
 
 #include "boot/acpi/tables.h"
 #include "boot/cmdline.h"
@@ -25,7 +26,10 @@ constexpr uint64_t kMtrrEnabledWriteBack = 1u << 11 | 6;  // else Linux does wit
 
 // O_NONBLOCK: a FIFO must be refused, not waited for.
 Result<boot::InputFile> open_input(Opener& opener, const std::string& path) {
+    errno = 0;
     auto fd = opener.open(path, O_RDONLY | O_NONBLOCK);
+    const bool too_many_open = errno == EMFILE || errno == ENFILE;
+    if (!fd.ok() && too_many_open) return host_error(fd.error().what, "raise the limit on open files (ulimit -n)");
     if (!fd.ok()) return usage_error(fd.error().what, "name a file that exists and that you may read");
     return boot::InputFile{std::move(*fd), path};
 }
