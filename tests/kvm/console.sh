@@ -3,6 +3,8 @@
 set -uo pipefail
 # shellcheck source=tests/kvm/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/kvm/fault_lib.sh
+. "$(dirname "$0")/fault_lib.sh"
 need_kvm console
 
 byte_then_hlt() {
@@ -114,7 +116,7 @@ check 'console: a gigabyte of unread input is bounded' unread_input_is_bounded
 
 serial_file() {
     timeout 30 "$CARREL" run "$GUESTS/poweroff.elf" --serial "file:$scratch/serial" </dev/null >"$scratch/out" 2>&1 || return 1
-    grep -aq PASS "$scratch/serial" && [[ ! -s $scratch/out ]]
+    grep -aq PASS "$scratch/serial" && same 0 "$(lines "$scratch/out")"
 }
 check 'console: --serial file' serial_file
 # A client comes, goes and comes back; the last one gets the guest's last words.
@@ -134,6 +136,6 @@ stdin_fifo() { # opened at both ends and silent: no input, no end, no spin
 check 'console: stdin a FIFO that stays silent' stdin_fifo
 commands_in_a_file() { printf 'echo one\necho two\npoweroff\n' >"$scratch/in" && timeout 30 "$CARREL" run <"$scratch/in" >"$scratch/out" 2>&1 && grep -aq '^two' "$scratch/out"; }
 check 'console: commands for the default guest from a file' commands_in_a_file
-serial_none() { [[ -z $(timeout 30 "$CARREL" run "$GUESTS/poweroff.elf" --serial none </dev/null 2>&1) ]]; }
+serial_none() { timeout 30 "$CARREL" run "$GUESTS/poweroff.elf" --serial none </dev/null >"$scratch/out" 2>&1 && same 0 "$(lines "$scratch/out")"; }
 check 'console: --serial none' serial_none
 finish

@@ -27,6 +27,7 @@ if root && unshare --mount true 2>/dev/null; then
         says 37 "$2" in_place_of_kvm "mount --bind $scratch/kvm /dev/kvm" \
             setpriv --reuid=65533 --regid=65533 --clear-groups "$scratch/carrel" run
     }
+    # shellcheck disable=SC2016
     check '/dev/kvm not permitted: the group that may, by the line to type' mode_says 0660 'usermod -aG $(stat -c %G /dev/kvm)'
     check '/dev/kvm not permitted: the owner only' mode_says 0600 'chmod 666 /dev/kvm'
 else
@@ -58,7 +59,7 @@ never_crashes() { # LIMIT… of prlimit
     timeout "$LIMIT" prlimit "$@" "$CARREL" run "$poweroff" </dev/null >"$scratch/out" 2>&1 || status=$?
     printf '%s: status %s\n' "$*" "$status"
     head -c 500 "$scratch/out"
-    [[ $status -eq 0 || ($status -eq 37 && $(grep -ac '' "$scratch/out") -eq 1) || $status -eq 127 ]]
+    [[ $status -eq 0 || ($status -eq 37 && $(lines "$scratch/out") -eq 1) || $status -eq 127 ]]
 }
 few_descriptors() {
     local n
@@ -208,14 +209,14 @@ hammer() { # an endless storm on unknown ports: ends in time, says nothing but t
     wait "$pid" || status=$?
     cat "$scratch/out"
     printf 'anonymous memory: %s KiB\n' "$anonymous"
-    same 36 "$status" && [[ $((SECONDS - begin)) -lt 10 && $anonymous -lt 20000 && $(grep -ac '' "$scratch/out") -lt 10 ]] &&
+    same 36 "$status" && [[ $((SECONDS - begin)) -lt 10 && $anonymous -lt 20000 && $(lines "$scratch/out") -lt 10 ]] &&
         grep -aqE 'no device answered: [1-9][0-9]{3,} port' "$scratch/out"
 }
 check 'a guest that hammers unknown ports' hammer
 check 'a guest that never prints' ends_with 0 silent
-quiet_hang() { ends_with 36 hang --timeout 1s && same 1 "$(grep -ac '' "$scratch/out")"; }
+quiet_hang() { ends_with 36 hang --timeout 1s && same 1 "$(lines "$scratch/out")"; }
 check 'a guest that never prints and never ends' quiet_hang
-flood_to_null() { timeout 60 "$CARREL" run "$GUESTS/flood.elf" </dev/null >/dev/null 2>"$scratch/err" && [[ ! -s $scratch/err ]]; }
+flood_to_null() { timeout 60 "$CARREL" run "$GUESTS/flood.elf" </dev/null >/dev/null 2>"$scratch/err" && same 0 "$(lines "$scratch/err")"; }
 check 'a flood to /dev/null' flood_to_null
 flood_whole() { # a fast reader gets every byte: 4096 numbered lines and the verdict
     timeout 60 "$CARREL" run "$GUESTS/flood.elf" </dev/null >"$scratch/flood" || return 1
@@ -241,9 +242,10 @@ flood_to_slow_reader() { # bounded memory, a line that says how many bytes are m
 check 'a flood to a slow reader: bounded, and the last line comes' flood_to_slow_reader
 
 # ---- SIGKILL, restarts, leaks ----
+left_behind() { find /dev/shm /dev/pts "${TMPDIR:-/tmp}" -mindepth 1 -maxdepth 1 -name '*carrel*' -o -path '/dev/pts/*' -o -path '/dev/shm/*' | sort; }
 nothing_left() {
     local before after
-    before=$(ls /dev/shm /tmp /dev/pts 2>/dev/null | sort)
+    before=$(left_behind)
     started 'carrel> ' "$CARREL" run --serial stdio || return 1
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
@@ -252,7 +254,7 @@ nothing_left() {
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
     sleep 0.3
-    after=$(ls /dev/shm /tmp /dev/pts 2>/dev/null | sort)
+    after=$(left_behind)
     [[ ! -e /proc/$pid ]] && diff <(echo "$before") <(echo "$after")
 }
 check 'SIGKILL leaves nothing behind' nothing_left
