@@ -51,8 +51,7 @@ started_then() {
     same 38 "$status"
 }
 wait_for_text() {
-    local i
-    for i in {1..300}; do
+    for _ in {1..300}; do
         grep -aqF "$2" "$1" && return 0
         sleep 0.1
     done

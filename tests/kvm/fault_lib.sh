@@ -1,5 +1,5 @@
 # For faults.sh, rebuild.sh and what else looks at what a run left behind. Source after tests/kvm/lib.sh.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2034
 
 with_errno=tests/kvm/with_errno.py
 

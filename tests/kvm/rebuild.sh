@@ -17,8 +17,7 @@ check 'rebuild: smp, 16 vCPUs' passes smp --cpus 16 --append n=4 --rebuild-every
 
 # Processors that are just being started by INIT and SIPI while the machine is saved.
 starting_processors() {
-    local i
-    for i in {1..8}; do passes state_walk --cpus 4 --append rounds=3 --rebuild-every 1 || return 1; done
+    for _ in {1..8}; do passes state_walk --cpus 4 --append rounds=3 --rebuild-every 1 || return 1; done
 }
 check 'rebuild: while processors start' starting_processors
 
