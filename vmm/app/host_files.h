@@ -1,6 +1,7 @@
 // Small text files of /proc and /sys, and what stands in them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "vmm/app/quick_verdict.h"
 #include "vmm/cli/commands.h"
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/run_session.h"
@@ -59,12 +60,20 @@ std::string refuse_empty(const std::string& value) {
     return value.empty() ? "is given but empty; leave it out for the default" : std::string();
 }
 
+// Before a person waits for nothing. A kernel of their own may be one that does run here, so it's no refusal.
+void warn_where_linux_cannot_boot(const MachineConfig& config) {
+    if (config.boot.kernel.empty()) return;
+    DirectOpener opener;
+    if (const auto verdict = app::quick_verdict(opener)) say(*verdict);
+}
+
 int run(const RunOptions& options) {
     const auto config = to_config(options);
     if (!config.ok()) {
         say(config.error().sentence());
         return exit_status(config.error());
     }
+    warn_where_linux_cannot_boot(*config);
     const LogLevel level = options.verbose ? std::max(options.log, LogLevel::kInfo) : options.log;
     return RunSession(*config, level, options.verbose).run();
 }
