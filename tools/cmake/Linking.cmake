@@ -8,7 +8,7 @@
 #   static-pie, Capstone for all processors     6.2 ms   6,030 KiB
 #   static-pie, Capstone for x86                1.8 ms   2,820 KiB
 #   static, at fixed addresses                  1.5 ms   2,730 KiB
-# All at -O2; at -Os the last but one needs the same time and 2,330 KiB. Of the 1.8 ms, CLI11's tables of options are 0.3
+# All at -O2; at -Os, which releases use, the last but one needs the same time and 2,330 KiB. Of the 1.8 ms, CLI11's tables of options are 0.3
 # and the setting up of iostreams and locales is 0.07. Most of what is resident are pages of the file that the kernel maps
 # around the few that are touched.
 # Debian's -dev packages carry the archives; fmt's carries none, so that its one source file is compiled here. A static
