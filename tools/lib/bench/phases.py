@@ -1,6 +1,6 @@
 """tools/bench phases: where one VMM's own time goes, before the guest runs and after it has ended."""
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import emulated
 import vmms
@@ -8,7 +8,35 @@ from tables import aligned
 
 LINE = re.compile(r"^.*-(\d+)\s+\[\d+\]\s+\S+\s+([\d.]+): (\w+): (.*)$")
 UNISTD = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
-LONG = 0.0005  # a system call that takes longer is named with its time
+LONG = 0.0005  # seconds: a system call that takes longer is named with its time
+CALLS_SHOWN = 15
+
+
+@dataclass
+class Event:
+    thread: int
+    time: float  # since exec
+    name: str
+    text: str
+
+
+@dataclass
+class Call:
+    thread: int
+    begin: float
+    seconds: float
+    name: str
+    arguments: str
+
+
+@dataclass
+class Phase:
+    title: str
+    begin: float
+    end: float
+
+    def overlap(self, begin, end):
+        return max(0.0, min(end, self.end) - max(begin, self.begin))
 
 
 def syscall_names():
@@ -19,108 +47,93 @@ def syscall_names():
         return {}
 
 
-@dataclass
-class Event:
-    thread: int
-    time: float
-    name: str
-    text: str
-
-
-@dataclass
-class Phase:
-    title: str
-    begin: float
-    end: float
-    calls: dict = field(default_factory=dict)  # name: [count, seconds]
-    faults: int = 0
-
-
 def events_of(result):
+    """Those of the VMM's threads, and all switches; threads made before it are the measurer's."""
     events = []
     for line in result["trace"]:
         if match := LINE.match(line):
             thread, time, name, text = match.groups()
-            if int(thread) >= result["pid"] or name == "sched_switch":  # those before are the measurer's
+            if int(thread) >= result["pid"] or name == "sched_switch":
                 events.append(Event(int(thread), float(time) - result["started"], name, text))
     return events
 
 
 def phases_of(result, events):
-    entries = [event.time for event in events if event.name == "kvm_entry"]
-    exits = [event.time for event in events if event.name == "kvm_exit"]
-    first_line = result["first_line"]
-    return [Phase("exec to the first entry", 0, entries[0]),
-            Phase("to the guest's first line", entries[0], first_line),
-            Phase("to the last exit", first_line, max(exits[-1], first_line)),
-            Phase("to the process's end", max(exits[-1], first_line), result["end"])]
+    entry = next(event.time for event in events if event.name == "kvm_entry")
+    last = max(event.time for event in events if event.name == "kvm_exit")
+    line = min(result["first_line"], last)
+    return [Phase("exec to the first entry", 0, entry), Phase("to the guest's first line", entry, line),
+            Phase("to the guest's last exit", line, last), Phase("to the end", last, result["end"]),
+            Phase("to nothing left", result["end"], result["gone"])]
 
 
 def system_calls(events, names):
-    """(thread, begin, seconds, name) of each call; the last ones of a thread don't return."""
+    """What a thread never returns from lasts to the end."""
     begun, calls = {}, []
-    end = events[-1].time
     for event in events:
         if event.name == "sys_enter":
             begun[event.thread] = event
         elif event.name == "sys_exit" and event.thread in begun:
-            begin = begun.pop(event.thread)
-            calls.append(call(begin, event.time, names))
-    return calls + [call(begin, end, names) for begin in begun.values()]
+            calls.append(call(begun.pop(event.thread), event.time, names))
+    calls += [call(begin, events[-1].time, names) for begin in begun.values()]
+    return sorted(calls, key=lambda one: one.begin)
 
 
 def call(begin, end, names):
-    number, arguments = re.match(r"NR (\d+) \((.*)\)", begin.text).groups()
-    name = names.get(int(number), number)
-    return begin.thread, begin.time, end - begin.time, name, arguments
+    number, arguments = re.match(r"NR (-?\d+) \((.*)\)", begin.text).groups()
+    return Call(begin.thread, begin.time, end - begin.time, names.get(int(number), number), arguments)
 
 
 def running(events):
-    """(thread, seconds) stretches on the CPU, from the switches."""
+    """(thread, from, to) of each stretch on the CPU."""
     since, stretches = {}, []
     for event in events:
         if event.name != "sched_switch":
             since.setdefault(event.thread, event.time)
             continue
-        previous = int(re.search(r"prev_pid=(\d+)", event.text).group(1))
-        following = int(re.search(r"next_pid=(\d+)", event.text).group(1))
+        previous, following = (int(re.search(key + r"=(\d+)", event.text).group(1)) for key in ("prev_pid", "next_pid"))
         if previous in since:
             stretches.append((previous, since.pop(previous), event.time))
         since[following] = event.time
     return stretches
 
 
-def report(result):
-    events = events_of(result)
-    calls = system_calls(events, syscall_names())
-    threads = {event.thread for event in events if event.name in ("sys_enter", "kvm_entry")}
-    rows = [["phase", "virtual s", "on the CPU", "page faults"]]
-    phases = phases_of(result, events)
+def show_phases(phases, events, threads):
+    stretches = [stretch for stretch in running(events) if stretch[0] in threads]
+    rows = [["phase", "seconds", "on the CPU", "page faults"]]
     for phase in phases:
-        busy = sum(max(0, min(end, phase.end) - max(begin, phase.begin))
-                   for thread, begin, end in running(events) if thread in threads)
+        busy = sum(phase.overlap(begin, end) for _, begin, end in stretches)
         faults = sum(event.name == "page_fault_user" and phase.begin <= event.time < phase.end for event in events)
         rows.append([phase.title, f"{phase.end - phase.begin:.4f}", f"{busy:.4f}", str(faults)])
     print("\n".join(aligned(rows)) + "\n")
-    for phase in (phases[0], phases[-2], phases[-1]):
-        report_calls(phase, [one for one in calls if phase.begin - 0.0001 <= one[1] < phase.end], threads)
 
 
-def report_calls(phase, calls, threads):
+def show_calls(phase, calls, threads):
     sums = {}
-    for thread, _, seconds, name, _ in calls:
-        entry = sums.setdefault((sorted(threads).index(thread), name), [0, 0.0])
+    for one in calls:
+        entry = sums.setdefault((one.name, threads.index(one.thread)), [0, 0.0])
         entry[0] += 1
-        entry[1] += seconds
+        entry[1] += one.seconds
     rows = [["system call", "thread", "calls", "seconds"]]
-    for (thread, name), (count, seconds) in sorted(sums.items(), key=lambda item: -item[1][1])[:15]:
+    for (name, thread), (count, seconds) in sorted(sums.items(), key=lambda item: -item[1][1])[:CALLS_SHOWN]:
         rows.append([name, str(thread), str(count), f"{seconds:.5f}"])
-    print(f"{phase.title}:")
+    print(f"{phase.title}: the longest in sum, and those of at least {LONG * 1000:.1f} ms")
     print("\n".join("  " + line for line in aligned(rows)))
-    for thread, begin, seconds, name, arguments in calls:
-        if seconds >= LONG:
-            print(f"  at {begin:.4f} thread {sorted(threads).index(thread)} {name}({arguments}): {seconds:.4f}")
+    for one in calls:
+        if one.seconds >= LONG:
+            print(f"  at {one.begin:.4f} thread {threads.index(one.thread)} {one.name}({one.arguments}): {one.seconds:.4f}")
     print()
+
+
+def report(result):
+    events = events_of(result)
+    threads = sorted({event.thread for event in events if event.thread >= result["pid"]})
+    phases = phases_of(result, events)
+    show_phases(phases, events, threads)
+    calls = system_calls(events, syscall_names())
+    for phase in phases:
+        if phase.title != "to the guest's first line":
+            show_calls(phase, [one for one in calls if phase.begin <= one.begin < phase.end], threads)
 
 
 def main(options):
@@ -128,8 +141,11 @@ def main(options):
     words = vmms.command(vmm, options.kernel, options.file, "quiet cryptomgr.notests")
     host = emulated.Host(options.carrel, kernels=(options.kernel,), peers=vmm != "carrel")
     jobs = [emulated.Job("warm-up", "time", 512, words), emulated.Job(vmm, "trace", 512, words)]
-    results = emulated.run(host, jobs, 120, emulated.Progress(len(jobs)))
+    results = emulated.run(host, jobs, emulated.Progress(len(jobs)))
+    if len(results) < len(jobs):
+        return 1
     report(results[-1])
     if options.raw:
         with open(options.raw, "w", encoding="utf-8") as file:
             file.writelines(results[-1]["trace"])
+    return 0

@@ -18,3 +18,7 @@ def median(values):
         return None
     middle = len(values) // 2
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
+
+
+def ratio(value, base):
+    return "-" if value is None or not base else f"{value / base:.2f}"
