@@ -50,7 +50,7 @@ class Guest final : public ByteReceiver {
     const MachineConfig& config() const { return config_; }
     const Machine& machine() const { return *machine_; }
     GuestConsole& console() { return *console_; }
-    std::optional<int> vm_fd() const { return machine_ ? std::optional(machine_->vm_fd()) : std::nullopt; }
+    bool has_machine() const { return machine_ != nullptr; }
 
     // ByteReceiver: the console's input, for whichever machine there is.
     size_t room() override;

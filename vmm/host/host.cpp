@@ -6,7 +6,6 @@
 #include <cerrno>
 
 #include "vmm/base/crash_registry.h"
-#include "vmm/kvm/teardown.h"
 
 namespace carrel {
 
@@ -56,12 +55,12 @@ void Host::stop_io() {
 }
 
 void Host::defer_teardown() {
-    std::vector<int> vms;
+    std::vector<const Machine*> machines;
     for (const auto& guest : guests_) {
-        if (const auto vm = guest->vm_fd()) vms.push_back(*vm);
+        if (guest->has_machine()) machines.push_back(&guest->machine());
     }
     // Without io_uring we wait ourselves. The descriptor stays open for the kernel to close.
-    if (auto ring = kvm::defer_teardown(vms); ring.ok()) (void)ring->release();
+    if (auto ring = Machine::defer_teardown(machines); ring.ok()) (void)ring->release();
 }
 
 }  // namespace carrel

@@ -11,6 +11,7 @@
 #include "boot/cmdline.h"
 #include "boot/kernel_image.h"
 #include "guest-images/default_guest.h"
+#include "vmm/kvm/teardown.h"
 #include "vmm/machine/cpuid_x86.h"
 #include "vmm/machine/describe_x86.h"
 
@@ -261,6 +262,12 @@ MachineStatistics Machine::statistics() const {
     s.unmapped_ports = board_->ports().unmapped();
     s.unmapped_mmio = board_->mmio().unmapped();
     return s;
+}
+
+Result<Fd> Machine::defer_teardown(std::span<const Machine* const> machines) {
+    std::vector<int> vms;
+    for (const Machine* machine : machines) vms.push_back(machine->vm_->fd());
+    return kvm::defer_teardown(vms);
 }
 
 }  // namespace carrel

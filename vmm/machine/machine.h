@@ -73,7 +73,8 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     Result<void> rebuild();
 
     MachineStatistics statistics() const;
-    int vm_fd() const { return vm_->fd(); }
+    // The process ends next: see vmm/kvm/teardown.h. What is returned must stay open.
+    static Result<Fd> defer_teardown(std::span<const Machine* const> machines);
     const boot::BootResult& boot_result() const { return boot_; }
     const std::string& cmdline() const { return cmdline_; }
 
