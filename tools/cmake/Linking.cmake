@@ -53,9 +53,9 @@ else()
   target_link_libraries(carrel_capstone INTERFACE capstone)
 endif()
 
-# carrel_small_code(NAME): -Os for code that runs once or seldom, most of it other people's templates.
-function(carrel_small_code NAME)
-  target_compile_options(${NAME} PRIVATE $<$<CONFIG:Release>:-Os>)
+# carrel_fast_code(FILE...): -O2 for loops over whole kernel images; releases are built with -Os otherwise.
+function(carrel_fast_code)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
 endfunction()
 
 # carrel_link_program(NAME): links the program NAME as chosen above.
