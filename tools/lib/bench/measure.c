@@ -1,5 +1,4 @@
-// measure: runs one VMM inside the emulated host, and prints one line of JSON about that run. Linked statically, so that it
-// runs in any root.
+// measure: runs one VMM inside the emulated host, prints one line of JSON about that run. Static: it runs in any root.
 //
 //   measure NAME MODE GUEST-MIB SECONDS -- COMMAND [ARG]...
 //
