@@ -14,6 +14,10 @@ endif()
 if(CARREL_WERROR)
   target_compile_options(carrel_flags INTERFACE -Werror)
 endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # With -Os, GCC copies byte by byte in place (rep movsb), kernel images of 60 MB too.
+  target_compile_options(carrel_flags INTERFACE $<$<CONFIG:Release>:-mstringop-strategy=libcall>)
+endif()
 if(CARREL_SANITIZE)
   target_compile_options(carrel_flags INTERFACE -fsanitize=${CARREL_SANITIZE} -fno-sanitize-recover=all
                                                 -fno-omit-frame-pointer)
