@@ -41,7 +41,7 @@ TEST_CASE("overlaps are refused") {
     Bus bus;
     Echo a;
     REQUIRE(bus.attach(0x100, 8, a).ok());
-    for (const uint64_t base : {0xf9, 0x100, 0x104, 0x107}) CHECK_FALSE(bus.attach(base, 8, a).ok());
+    for (const uint64_t base : {0xf9u, 0x100u, 0x104u, 0x107u}) CHECK_FALSE(bus.attach(base, 8, a).ok());
     CHECK_FALSE(bus.attach(0xf0, 0x1000, a).ok());
     CHECK_FALSE(bus.attach(0x200, 0, a).ok());
     CHECK_FALSE(bus.attach(~uint64_t{0}, 2, a).ok());

@@ -8,9 +8,9 @@
 #   static-pie, Capstone for all processors     6.2 ms   6,030 KiB
 #   static-pie, Capstone for x86                1.8 ms   2,820 KiB
 #   static, at fixed addresses                  1.5 ms   2,730 KiB
-# All at -O2; at -Os, which releases use, the last but one needs the same time and 2,330 KiB. Of the 1.8 ms, CLI11's tables of options are 0.3
-# and the setting up of iostreams and locales is 0.07. Most of what is resident are pages of the file that the kernel maps
-# around the few that are touched.
+# All at -O2; at -Os, which releases use, the last but one needs the same time and 2,330 KiB, 2,240 sorted as below. Of the
+# 1.8 ms, CLI11's tables of options are 0.3 and the setting up of iostreams and locales is 0.07. Most of what is resident
+# are pages of the file that the kernel maps around the few that are touched.
 # Debian's -dev packages carry the archives; fmt's carries none, so that its one source file is compiled here. A static
 # binary gets a library's security fixes by being built anew: distributions will want CARREL_STATIC=OFF.
 include_guard()
@@ -58,10 +58,12 @@ function(carrel_fast_code)
   set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS $<$<CONFIG:Release>:-O2>)
 endfunction()
 
-# carrel_link_program(NAME): links the program NAME as chosen above.
+# carrel_link_program(NAME): links the program NAME as chosen above. Sorted by alignment, our own functions (-Os) lie together
+# and apart from the libraries' and small constants apart from tables: 180 KiB less is resident.
 function(carrel_link_program NAME)
   if(NOT CARREL_STATIC)
     return()
   endif()
-  target_link_options(${NAME} PRIVATE -static-pie LINKER:--gc-sections LINKER:-z,pack-relative-relocs LINKER:-z,now)
+  target_link_options(${NAME} PRIVATE -static-pie LINKER:--gc-sections LINKER:--sort-section=alignment
+                                      LINKER:-z,pack-relative-relocs LINKER:-z,now)
 endfunction()
