@@ -5,8 +5,8 @@
 # ACPI_DUMP is the program of that name: build-test/debug/tests/acpi/acpi_dump unless told otherwise.
 set -uo pipefail
 dump=${1:+$(realpath -- "$1")}
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/../tools/lib.bash"
 dump=${dump:-${BUILD:-$PWD/build-test}/debug/tests/acpi/acpi_dump}
 
 if ! command -v iasl >/dev/null; then

@@ -5,8 +5,8 @@
 # in RAM kept from the kernel, which is told where by acpi_rsdp=.
 set -uo pipefail
 dump=${1:+$(realpath -- "$1")}
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/../tools/lib.bash"
 dump=${dump:-${BUILD:-$PWD/build-test}/debug/tests/acpi/acpi_dump}
 
 ADDRESS=0x10000000

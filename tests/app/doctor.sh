@@ -1,12 +1,12 @@
 #!/bin/bash
 # usage: tests/app/doctor.sh CARREL
 #
-# `carrel doctor` as a user meets it: with /dev/kvm, without it, without permission. Prints a line a test (tests/tools/lib.sh).
+# `carrel doctor` as a user meets it: with /dev/kvm, without it, without permission. Prints a line a test (tests/tools/lib.bash).
 # shellcheck disable=SC2317  # functions are called by `check`
 set -uo pipefail
 carrel=$(readlink -f "${1:?usage: tests/app/doctor.sh CARREL}")
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/../tools/lib.bash"
 
 # said PIECE FILE: the text says it, however it is folded.
 said() {

@@ -1,10 +1,10 @@
 #!/bin/bash
 # The console: nothing stalls, nothing spins, nothing is lost but what is said to be lost.
 set -uo pipefail
-# shellcheck source=tests/kvm/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/kvm/fault_lib.sh
-. "$(dirname "$0")/fault_lib.sh"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
+# shellcheck source=tests/kvm/fault_lib.bash
+. "$(dirname "$0")/fault_lib.bash"
 need_kvm console
 
 byte_then_hlt() {

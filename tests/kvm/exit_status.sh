@@ -1,8 +1,8 @@
 #!/bin/bash
 # The table of exit codes, row by row.
 set -uo pipefail
-# shellcheck source=tests/kvm/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
 need_kvm exit_status
 
 check 'status 0: powered off' ends_with 0 poweroff

@@ -1,10 +1,10 @@
 #!/bin/bash
 # What the host, the files and the words can do to us: one sentence, the right status, nothing left behind.
 set -uo pipefail
-# shellcheck source=tests/kvm/lib.sh
-. "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/kvm/fault_lib.sh
-. "$(dirname "$0")/fault_lib.sh"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
+# shellcheck source=tests/kvm/fault_lib.bash
+. "$(dirname "$0")/fault_lib.bash"
 need_kvm faults
 
 poweroff=$GUESTS/poweroff.elf

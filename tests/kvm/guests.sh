@@ -1,8 +1,8 @@
 #!/bin/bash
 # Each tiny guest of guest-images/tests shows its property on this machine's /dev/kvm.
 set -uo pipefail
-# shellcheck source=tests/kvm/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
 need_kvm guests
 
 for name in poweroff port_widths string_io irq_serial irq_timer irq_count mmio_widths rtc acpi halt real_mode smp flood; do

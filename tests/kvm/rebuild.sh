@@ -2,8 +2,8 @@
 # DESIGN.md section 10, quiesce and state apart from wiring: the running machine is taken apart and built anew from its
 # saved bytes at every n-th exit, and the guest notices nothing.
 set -uo pipefail
-# shellcheck source=tests/kvm/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
 need_kvm rebuild
 
 # Not irq_timer: a one-shot timer may fire once more after it was restored (vmm/kvm/vcpu_state_x86.cpp says why), and that

@@ -1,8 +1,8 @@
 #!/bin/bash
 # The terminal on a real pty: raw while a guest runs, as it was on every way out; job control; keys.
 set -uo pipefail
-# shellcheck source=tests/kvm/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
 need_kvm terminal
 
 while read -r name words; do

@@ -2,8 +2,8 @@
 # run there. Source it after `set -uo pipefail`.
 # shellcheck shell=bash
 # shellcheck disable=SC2016,SC2317  # what apt, mmdebstrap and inner shells expand; functions that check runs
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.bash"
 
 root=$scratch/root
 

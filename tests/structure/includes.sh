@@ -2,8 +2,8 @@
 # Dependencies point one way (DESIGN.md section 2): each folder's includes are held against the table. The build enforces
 # most of it too (tools/cmake/CarrelTargets.cmake), but what is linked publicly is visible further up.
 set -uo pipefail
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/../tools/lib.bash"
 
 # Folder, and what it may include besides itself, vmm/base and vmm/model.
 declare -A may=(

@@ -1,8 +1,8 @@
 #!/bin/bash
 # tools/demo: a new user's way, with a terminal and without.
 set -uo pipefail
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/lib.bash"
 
 says() { grep -qE "$1" "$2" || { tail -n 40 "$2"; return 1; }; }
 

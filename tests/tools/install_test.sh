@@ -1,8 +1,8 @@
 #!/bin/bash
 # cmake --install: the files are where a distribution has them, and each of them works.
 set -uo pipefail
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/lib.bash"
 
 release=${BUILD:+$BUILD/release}
 release=${release:-build}

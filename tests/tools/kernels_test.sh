@@ -1,8 +1,8 @@
 #!/bin/bash
 # tools/kernels: the three stock kernels are there, are what they should be, and nothing is fetched twice.
 set -uo pipefail
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/lib.bash"
 
 # field FILE OFFSET LENGTH
 field() { dd if="$1" bs=1 skip="$2" count="$3" status=none; }

@@ -2,8 +2,8 @@
 # tools/kvm-host: streams and status are the command's, and nothing stays behind.
 # shellcheck disable=SC2016  # what stands in single quotes is for the shell inside
 set -uo pipefail
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/lib.bash"
 
 host=tools/kvm-host
 # Temporary files of the tool go here, so that leftovers can be seen.

@@ -1,8 +1,8 @@
 #!/bin/bash
 # tools/make-initrd: the same bytes every time, without privilege, with what was asked for in the right place.
 set -uo pipefail
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "$0")/lib.bash"
 
 out=$scratch/out.cpio
 members() { "${UNPACK[@]}" <"$1" | python3 tests/tools/newc_list.py; }

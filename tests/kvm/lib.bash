@@ -1,8 +1,8 @@
 # Shared by the scripts that run small guests on this machine's /dev/kvm. Source after `set -uo pipefail`.
 #   CARREL  the binary under test        GUESTS  the folder with NAME.elf
 # shellcheck shell=bash
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.bash"
 
 CARREL=${CARREL:-$PWD/build/carrel}
 GUESTS=${GUESTS:-$PWD/build/guest-images}

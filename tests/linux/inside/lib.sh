@@ -1,4 +1,4 @@
-# Shared by the scripts that run inside the emulated host (busybox sh). Prints the lines that tests/tools/lib.sh explains.
+# Shared by the scripts that run inside the emulated host (busybox sh). Prints the lines that tests/tools/lib.bash explains.
 failures=0
 check() {
     name=$1

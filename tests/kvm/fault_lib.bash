@@ -1,4 +1,4 @@
-# For faults.sh, rebuild.sh and what else looks at what a run left behind. Source after tests/kvm/lib.sh.
+# For faults.sh, rebuild.sh and what else looks at what a run left behind. Source after tests/kvm/lib.bash.
 # shellcheck shell=bash disable=SC2154,SC2034
 
 with_errno=tests/kvm/with_errno.py

@@ -1,7 +1,7 @@
 # Shared by the scripts that boot stock Linux in the emulated host. Source after `set -uo pipefail`.
 # shellcheck shell=bash
-# shellcheck source=tests/tools/lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.sh"
+# shellcheck source=tests/tools/lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../tools/lib.bash"
 
 CARREL=${CARREL:-$PWD/build/carrel}
 GUESTS=${GUESTS:-$PWD/build/guest-images}
@@ -26,7 +26,7 @@ inside() {
     while [[ $1 != -- ]]; do options+=("$1"); shift; done
     script=$2
     shift 2
-    tools/kvm-host --timeout "$seconds" --with "$CARREL" --add "$script:/root/inside.sh" --add tests/linux/inside_lib.sh:/root/lib.sh \
+    tools/kvm-host --timeout "$seconds" --with "$CARREL" --add "$script:/root/inside.sh" --add tests/linux/inside/lib.sh:/root/lib.sh \
         "${options[@]}" -- sh /root/inside.sh "$@" </dev/null || status=$?
     [[ $status -eq 0 || $status -eq 1 ]] && return
     printf 'not ok %s: the emulated host ended with status %d\n' "${script##*/}" "$status"
