@@ -1,12 +1,10 @@
 #!/bin/bash
-# usage: tests/app/doctor.sh CARREL
-#
 # `carrel doctor` as a user meets it: with /dev/kvm, without it, without permission. Prints a line a test (tests/tools/lib.bash).
 # shellcheck disable=SC2317  # functions are called by `check`
 set -uo pipefail
-carrel=$(readlink -f "${1:?usage: tests/app/doctor.sh CARREL}")
-# shellcheck source=tests/tools/lib.bash
-. "$(dirname "$0")/../tools/lib.bash"
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/../kvm/lib.bash"
+carrel=$(readlink -f "$CARREL")
 
 # said PIECE FILE: the text says it, however it is folded.
 said() {
