@@ -25,6 +25,11 @@ class CharQueue {
     static constexpr size_t capacity() { return N; }
 
     void push(SerialChar c) { chars_[(head_ + count_++) % N] = c; }
+    void push_front(SerialChar c) {
+        head_ = (head_ + N - 1) % N;
+        chars_[head_] = c;
+        ++count_;
+    }
     SerialChar& front() { return chars_[head_]; }
     SerialChar pop() {
         const SerialChar c = chars_[head_];
@@ -32,6 +37,7 @@ class CharQueue {
         --count_;
         return c;
     }
+    SerialChar pop_back() { return chars_[(head_ + --count_) % N]; }
     void clear() { count_ = 0; }
     // `index` counts from the oldest.
     const SerialChar& at(size_t index) const { return chars_[(head_ + index) % N]; }

@@ -146,6 +146,7 @@ void Serial::write_interrupt_enable(uint8_t value) {
 void Serial::write_fifo_control(uint8_t value) {
     const bool changes = ((value ^ state_.fifo_control) & kFcrEnable) != 0;
     const bool on = (value & kFcrEnable) != 0;
+    if (changes && !loopback()) put_back_on_line();
     if (changes || (on && (value & kFcrClearReceive) != 0)) state_.received.clear();
     state_.fifo_control = on ? value & kFcrKept : 0;
 }
@@ -249,9 +250,20 @@ void Serial::advance_line() {
     while (!state_.line.empty() && state_.received.size() < depth()) arrive(state_.line.pop());
 }
 
+// The error of the front one has shown in LSR already, and stays there.
+void Serial::put_back_on_line() {
+    while (!state_.received.empty() && state_.line.free() != 0) {
+        state_.line.push_front(state_.received.pop_back());
+    }
+}
+
+size_t Serial::line_room() const {
+    return kLineRoom - std::min(kLineRoom, state_.line.size());
+}
+
 size_t Serial::room() {
     MutexLock lock(mutex_);
-    const size_t room = state_.line.free();
+    const size_t room = line_room();
     if (room == 0) feeder_waits_ = true;
     return room;
 }
@@ -260,7 +272,7 @@ void Serial::receive(std::span<const std::byte> bytes) {
     RoomListener* listener = nullptr;
     {
         MutexLock lock(mutex_);
-        const auto fitting = bytes.first(std::min(bytes.size(), state_.line.free()));
+        const auto fitting = bytes.first(std::min(bytes.size(), line_room()));
         for (const std::byte byte : fitting) state_.line.push({std::to_integer<uint8_t>(byte), 0});
         listener = settle();
     }
@@ -271,7 +283,7 @@ void Serial::receive_break() {
     RoomListener* listener = nullptr;
     {
         MutexLock lock(mutex_);
-        if (state_.line.free() != 0) state_.line.push({0, kLsrBreak});  // 8.5, bit 4: one zero character
+        if (line_room() != 0) state_.line.push({0, kLsrBreak});  // 8.5, bit 4: one zero character
         listener = settle();
     }
     tell(listener);
@@ -298,7 +310,7 @@ RoomListener* Serial::settle() {
     advance_line();
     update_interrupt();
     update_coalescing();
-    if (!feeder_waits_ || state_.line.size() > state_.line.capacity() / 2) return nullptr;
+    if (!feeder_waits_ || state_.line.size() > kLineRoom / 2) return nullptr;
     feeder_waits_ = false;
     return room_listener_;
 }

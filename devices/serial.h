@@ -15,7 +15,9 @@
 //
 // *Nobody listens* until the guest has enabled the receive interrupt and its gate (IER bit 0, MCR OUT2) or
 // polls LSR kPollsToListen times without doing anything else. Without this rule, what a user types or pipes
-// in early would be lost in the drivers' probing, which clears the FIFO several times.
+// in early would be lost in the drivers' probing, which clears the FIFO several times. For the same reason
+// switching the FIFOs on or off (FCR bit 0) puts what has just arrived back on the line: Linux listens before
+// it does that, and a real character takes 87 us to arrive, ours none.
 //
 // Coalesced transmission. A deferred write to offset 0 is harmless exactly while all it does is hand a byte
 // to the sink. So it is asked for only while
@@ -60,14 +62,15 @@ struct SerialState {
     uint8_t idle_polls = 0;         // reads of LSR since the guest did anything else
     bool transmit_pending = false;  // the THRE interrupt has its cause
     CharQueue<16> received;
-    CharQueue<256> line;  // accepted from the host, not yet arrived
+    CharQueue<256 + 16> line;  // accepted from the host, not yet arrived; 16 are for what goes back
 };
 
-class Serial final : public Device, public ByteReceiver {
+class Serial final : public Device, public ByteReceiver, public TransmitRegister {
   public:
     static constexpr uint64_t kSize = uart::kRegisters;
     static constexpr uint8_t kPollsToListen = 8;
     static constexpr size_t kBytesToCoalesce = 8;
+    static constexpr size_t kLineRoom = 256;
 
     // All of them outlive the device. `coalescing` is null where KVM has none.
     Serial(IrqLine& irq, ByteSink& sink, TransmitCoalescing* coalescing);
@@ -84,7 +87,7 @@ class Serial final : public Device, public ByteReceiver {
 
     // The same as writing each byte to offset 0 in turn, but with one lock and one call of the sink: for
     // coalesced writes and string output. Any vCPU thread.
-    void transmit(std::span<const std::byte> bytes) EXCLUDES(mutex_);
+    void transmit(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
 
     // io thread. What is beyond room() is dropped.
     size_t room() override EXCLUDES(mutex_);
@@ -119,6 +122,8 @@ class Serial final : public Device, public ByteReceiver {
     void arrive(SerialChar c) REQUIRES(mutex_);
     void show_front_errors() REQUIRES(mutex_);
     void advance_line() REQUIRES(mutex_);
+    void put_back_on_line() REQUIRES(mutex_);
+    size_t line_room() const REQUIRES(mutex_);
     void update_interrupt() REQUIRES(mutex_);
     void update_coalescing() REQUIRES(mutex_);
     // After every change: moves input on and makes all outputs right. Returns whom to tell about room, to be
