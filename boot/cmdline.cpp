@@ -1,5 +1,7 @@
 #include "boot/cmdline.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace carrel::boot {
@@ -22,6 +24,16 @@ bool any_word(std::string_view cmdline, Predicate predicate) {
     return false;
 }
 
+// Where the words for the kernel end: what follows a word "--" is init's.
+size_t end_of_kernel_words(std::string_view cmdline) {
+    std::string_view rest = cmdline;
+    size_t end = 0;
+    for (auto word = take_word(rest); !word.empty() && word != "--"; word = take_word(rest)) {
+        end = cmdline.size() - rest.size();
+    }
+    return end;
+}
+
 }  // namespace
 
 bool has_word(std::string_view cmdline, std::string_view word) {
@@ -35,12 +47,16 @@ bool has_prefix(std::string_view cmdline, std::string_view prefix) {
 // In front, so that what a person wrote has the last word, and so that a "--" of theirs doesn't hide it from
 // the kernel. No reboot=: our tables have ACPI's reset register, and before they are read Linux pulses the
 // 8042's reset line, which works. No i8042.*: the tables say that there is none.
-std::string final_cmdline(const std::string& user) {
+std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console) {
     std::string line;
     if (!has_prefix(user, "console=")) line += "console=ttyS0 ";
     if (!has_prefix(user, "panic=")) line += "panic=-1 ";
     line += user;
     if (line.ends_with(' ') && user.empty()) line.pop_back();
+    if (!early_console || has_prefix(line, "earlycon") || !has_prefix(line, "console=ttyS0")) return line;
+    // Behind what they wrote: it prints at once what has been logged so far, and a `quiet` must have been
+    // seen by then.
+    line.insert(end_of_kernel_words(line), fmt::format(" earlycon=uart8250,mmio,{:#x}", raw(*early_console)));
     return line;
 }
 

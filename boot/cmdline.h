@@ -1,8 +1,11 @@
 // The kernel's command line: words, and what carrel adds to them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+
+#include "vmm/model/gpa.h"
 
 namespace carrel::boot {
 
@@ -10,7 +13,11 @@ namespace carrel::boot {
 //   console=ttyS0  unless they name a console: else nothing would be seen
 //   panic=-1       unless they say panic=: a panic resets at once, so that the run ends and its status is
 //   known
-std::string final_cmdline(const std::string& user);
+//   earlycon=...   where the machine has an early console (devices/early_console.h), unless they say earlycon
+//   or
+//                  name another console only: the kernel's first lines come as they are written, with fewer
+//                  exits
+std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console);
 
 // Whether `cmdline` has exactly this word, or a word that begins with `prefix`.
 bool has_word(std::string_view cmdline, std::string_view word);

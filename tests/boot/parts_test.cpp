@@ -25,13 +25,25 @@ using namespace carrel::boot;
 using namespace carrel::boot::testing;
 
 TEST_CASE("command line: what a person needs is added, in front, unless they said something about it") {
-    CHECK(final_cmdline("") == "console=ttyS0 panic=-1");
-    CHECK(final_cmdline("quiet") == "console=ttyS0 panic=-1 quiet");
-    CHECK(final_cmdline("console=hvc0 quiet") == "panic=-1 console=hvc0 quiet");
-    CHECK(final_cmdline("panic=0") == "console=ttyS0 panic=0");
-    CHECK(final_cmdline("console=tty0 panic=5 x") == "console=tty0 panic=5 x");
-    CHECK(final_cmdline("noconsole=1 xpanic=2") == "console=ttyS0 panic=-1 noconsole=1 xpanic=2");
-    CHECK(final_cmdline("-- sh") == "console=ttyS0 panic=-1 -- sh");  // before what belongs to init
+    CHECK(final_cmdline("", {}) == "console=ttyS0 panic=-1");
+    CHECK(final_cmdline("quiet", {}) == "console=ttyS0 panic=-1 quiet");
+    CHECK(final_cmdline("console=hvc0 quiet", {}) == "panic=-1 console=hvc0 quiet");
+    CHECK(final_cmdline("panic=0", {}) == "console=ttyS0 panic=0");
+    CHECK(final_cmdline("console=tty0 panic=5 x", {}) == "console=tty0 panic=5 x");
+    CHECK(final_cmdline("noconsole=1 xpanic=2", {}) == "console=ttyS0 panic=-1 noconsole=1 xpanic=2");
+    CHECK(final_cmdline("-- sh", {}) == "console=ttyS0 panic=-1 -- sh");  // before what belongs to init
+}
+
+TEST_CASE("command line: the early console comes behind what a person wrote, unless they chose another one") {
+    constexpr Gpa kEarly{0xf000'0000};
+    const std::string ours = "earlycon=uart8250,mmio,0xf0000000";
+    CHECK(final_cmdline("quiet", kEarly) == "console=ttyS0 panic=-1 quiet " + ours);
+    CHECK(final_cmdline("", kEarly) == "console=ttyS0 panic=-1 " + ours);
+    CHECK(final_cmdline("console=ttyS0,115200 quiet", kEarly) ==
+          "panic=-1 console=ttyS0,115200 quiet " + ours);
+    CHECK(final_cmdline("console=hvc0", kEarly) == "panic=-1 console=hvc0");
+    CHECK(final_cmdline("earlycon", kEarly) == "console=ttyS0 panic=-1 earlycon");
+    CHECK(final_cmdline("quiet -- sh", kEarly) == "console=ttyS0 panic=-1 quiet " + ours + " -- sh");
 }
 
 TEST_CASE("command line: words are whole, blanks of any kind part them") {

@@ -53,8 +53,10 @@ class FakeCoalescing final : public TransmitCoalescing {
         on = value;
         ++changes;
     }
+    void note_exit() override { ++exits; }
     bool on = false;
     int changes = 0;
+    int exits = 0;
 };
 
 class FakeListener final : public RoomListener {

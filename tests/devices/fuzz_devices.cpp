@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "devices/acpi_pm.h"
+#include "devices/early_console.h"
 #include "devices/i8042.h"
 #include "devices/pci/config_ports.h"
 #include "devices/pci/host_bridge.h"
@@ -30,6 +31,8 @@ void require(bool condition) {
     if (!condition) std::abort();
 }
 
+constexpr uint64_t kEarlyAt = 0x8000;  // with the ports: one bus for all
+
 struct Machine {
     Machine() {
         root.attach(0, bridge);
@@ -39,6 +42,7 @@ struct Machine {
         attach(address_map::kI8042Data, I8042::kSize, i8042);
         attach(address_map::kPm1aEvent, AcpiPm::kSize, pm);
         attach(address_map::kPciConfigAddress, pci::ConfigPorts::kSize, config_ports);
+        attach(kEarlyAt, 256, early);
         bus.publish();
     }
     void attach(uint64_t base, uint64_t size, Device& device) {
@@ -55,6 +59,7 @@ struct Machine {
     Serial serial{irq, sink, &coalescing};
     Rtc rtc{clock};
     I8042 i8042{power};
+    EarlyConsole early{sink, coalescing};
     AcpiPm pm{clock, sci, power};
     ResetControl reset_control{power};
     pci::RootBus root;
@@ -88,7 +93,7 @@ uint64_t port(Script& script) {
     constexpr std::array<uint64_t, 8> kBases = {address_map::kCom1,          address_map::kRtc,
                                                 address_map::kI8042Data,     address_map::kPm1aEvent,
                                                 address_map::kPm1aControl,   address_map::kPciConfigAddress,
-                                                address_map::kPciConfigData, address_map::kCom1};
+                                                address_map::kPciConfigData, kEarlyAt};
     const unsigned choice = script.byte();
     return kBases[choice & 7] + (choice >> 3 & 15);
 }

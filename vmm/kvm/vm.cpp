@@ -9,6 +9,8 @@
 namespace carrel::kvm {
 namespace {
 
+constexpr uint32_t kReadOnlySlot = 8;  // behind those of RAM, which has two regions at most
+
 // Remembers the level, so that a line that doesn't change costs nothing. Devices call it under their mutex.
 class KvmIrqLine final : public IrqLine {
   public:
@@ -53,6 +55,17 @@ Result<void> Vm::map(const GuestMemory& memory) {
     return {};
 }
 
+Result<void> Vm::map_read_only(Gpa base, std::span<const std::byte> page) {
+    kvm_userspace_memory_region slot{};
+    slot.slot = kReadOnlySlot;
+    slot.flags = KVM_MEM_READONLY;
+    slot.guest_phys_addr = raw(base);
+    slot.memory_size = page.size();
+    slot.userspace_addr = reinterpret_cast<uint64_t>(page.data());
+    TRY(checked_ioctl("map a page that the guest may only read", fd(), KVM_SET_USER_MEMORY_REGION, &slot));
+    return {};
+}
+
 Result<void> Vm::create_irqchip() {
     TRY(checked_ioctl("create the interrupt controllers", fd(), KVM_CREATE_IRQCHIP, 0));
     kvm_pit_config pit{};
@@ -92,13 +105,13 @@ std::unique_ptr<IrqLine> Vm::irq_line(uint32_t gsi) {
     return std::make_unique<KvmIrqLine>(fd(), gsi);
 }
 
-bool Vm::coalesce_port(uint16_t port, uint32_t size, bool on) {
+bool Vm::coalesce(const CoalescedZone& zone, bool on) {
     if (!ring_.valid()) return false;
-    kvm_coalesced_mmio_zone zone{};
-    zone.addr = port;
-    zone.size = size;
-    zone.pio = 1;
-    return retry_ioctl(fd(), on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &zone) == 0;
+    kvm_coalesced_mmio_zone wanted{};
+    wanted.addr = zone.base;
+    wanted.size = zone.size;
+    wanted.pio = zone.port ? 1 : 0;
+    return retry_ioctl(fd(), on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &wanted) == 0;
 }
 
 }  // namespace carrel::kvm

@@ -15,6 +15,13 @@
 
 namespace carrel::kvm {
 
+// Ports, or guest-physical addresses, of which KVM may collect the writes.
+struct CoalescedZone {
+    bool port = false;
+    uint64_t base = 0;
+    uint32_t size = 0;
+};
+
 // Built on one thread; irq lines and the coalesced zone then from any.
 class Vm {
   public:
@@ -26,6 +33,9 @@ class Vm {
     int check(long capability) const;  // KVM_CHECK_EXTENSION on this VM
     // One memory slot a region, KVM_SET_USER_MEMORY_REGION (4.35). `memory` outlives the Vm.
     Result<void> map(const GuestMemory& memory);
+    // `page` at `base`, which the guest may read without an exit; a write is an exit
+    // (KVM_MEM_READONLY, 4.35). `page` outlives the Vm. KVM_CAP_READONLY_MEM.
+    Result<void> map_read_only(Gpa base, std::span<const std::byte> page);
     // PIC, IOAPIC and local APICs in the kernel, and a PIT whose port 0x61 is a dummy there too (4.24, 4.71).
     // Before any vCPU. A split irqchip costs hundreds of exits a boot.
     Result<void> create_irqchip();
@@ -38,9 +48,8 @@ class Vm {
     // The line of one GSI. The Vm outlives it.
     std::unique_ptr<IrqLine> irq_line(uint32_t gsi);
 
-    // Collects writes to `size` ports from `port` on (KVM_CAP_COALESCED_PIO). No effect where KVM has none;
-    // false then.
-    bool coalesce_port(uint16_t port, uint32_t size, bool on);
+    // Collects writes to a zone (4.116). No effect where KVM has no ring for both kinds of zone; false then.
+    bool coalesce(const CoalescedZone& zone, bool on);
     // Where they are collected; nothing before the first vCPU exists or without the capability.
     CoalescedRing* coalesced() { return ring_.valid() ? &ring_ : nullptr; }
 

@@ -1,32 +1,40 @@
 #include "vmm/machine/board.h"
 
 #include "vmm/base/check.h"
-#include "vmm/model/address_map_x86.h"
 
 namespace carrel {
 
-namespace map = address_map;
+namespace {
+
+// The register of a UART that sends: its first.
+kvm::CoalescedZone transmit_zone(const DevicePlace& place) {
+    return {place.space == AddressSpace::kPorts, place.base, 1};
+}
+
+}  // namespace
 
 Board::Board(const BoardWiring& wiring)
     : wiring_(wiring),
-      com1_irq_(wiring.vm.irq_line(map::kGsiCom1)),
-      rtc_irq_(wiring.vm.irq_line(map::kGsiRtc)),
-      sci_(wiring.vm.irq_line(map::kGsiSci)),
-      coalesced_(wiring.vm, ports_, map::kCom1, serial_),
-      serial_coalescing_(wiring.vm, wiring.io, coalesced_, map::kCom1),
+      com1_irq_(wiring.vm.irq_line(place_of(DeviceKind::kCom).gsi.value())),
+      sci_(wiring.vm.irq_line(place_of(DeviceKind::kAcpiPm).gsi.value())),
+      coalesced_(wiring.vm, ports_, mmio_),
+      com1_(place_of(DeviceKind::kCom).base),
+      serial_coalescing_(wiring.vm, wiring.io, coalesced_, transmit_zone(place_of(DeviceKind::kCom))),
       serial_(*com1_irq_, wiring.console, &serial_coalescing_),
       rtc_(wiring.clock),
       i8042_(wiring.power),
       pm_(wiring.clock, *sci_, wiring.power),
       reset_control_(wiring.power),
       pci_config_(pci_bus_, reset_control_) {
+    coalesced_.add_stream(transmit_zone(place_of(DeviceKind::kCom)), serial_);
     serial_.set_room_listener(&wiring.input_room);
-    attach(map::kCom1, Serial::kSize, serial_);
-    attach(map::kRtc, Rtc::kSize, rtc_);
-    attach(map::kI8042Data, I8042::kSize, i8042_);
-    attach(map::kPm1aEvent, AcpiPm::kSize, pm_);
+    attach(DeviceKind::kCom, serial_);
+    attach(DeviceKind::kRtc, rtc_);
+    attach(DeviceKind::kI8042, i8042_);
+    attach(DeviceKind::kAcpiPm, pm_);
     pci_bus_.attach(0, host_bridge_);
-    attach(map::kPciConfigAddress, pci::ConfigPorts::kSize, pci_config_);
+    attach(DeviceKind::kPciConfig, pci_config_);
+    if (wiring.description.find(DeviceKind::kEarlyConsole) != nullptr) add_early_console();
     ports_.publish();
     mmio_.publish();
     scan_coalescing_.emplace(wiring.vm, wiring.io, coalesced_);
@@ -34,17 +42,35 @@ Board::Board(const BoardWiring& wiring)
 
 Board::~Board() {
     serial_coalescing_.stop();
+    if (early_coalescing_) early_coalescing_->stop();
 }
 
-// The board's own map has no overlaps.
-void Board::attach(uint64_t base, uint64_t size, Device& device) {
-    CHECK(ports_.attach(base, size, device).ok());
+void Board::add_early_console() {
+    const kvm::CoalescedZone zone = transmit_zone(place_of(DeviceKind::kEarlyConsole));
+    early_coalescing_.emplace(wiring_.vm, wiring_.io, coalesced_, zone);
+    early_console_.emplace(wiring_.console, *early_coalescing_);
+    coalesced_.add_stream(zone, *early_console_);
+    attach(DeviceKind::kEarlyConsole, *early_console_);
+}
+
+// Whoever describes a machine names all of the board's devices.
+const DevicePlace& Board::place_of(DeviceKind kind) const {
+    const DevicePlace* const place = wiring_.description.find(kind);
+    CHECK(place != nullptr);
+    return *place;
+}
+
+// The board's own places don't overlap.
+void Board::attach(DeviceKind kind, Device& device) {
+    const DevicePlace& place = place_of(kind);
+    Bus& bus = place.space == AddressSpace::kPorts ? ports_ : mmio_;
+    CHECK(bus.attach(place.base, place.size, device).ok());
 }
 
 bool Board::transmit(uint16_t port, uint8_t size, std::span<const std::byte> data) {
-    if (port != map::kCom1 || size != 1) return false;
+    if (port != com1_ || size != 1) return false;
     serial_.transmit(data);
-    serial_coalescing_.note_transmit_exit();
+    serial_coalescing_.note_exit();
     return true;
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "devices/acpi_pm.h"
+#include "devices/early_console.h"
 #include "devices/i8042.h"
 #include "devices/pci/config_ports.h"
 #include "devices/pci/host_bridge.h"
@@ -23,6 +24,7 @@
 #include "vmm/machine/scan_coalescing.h"
 #include "vmm/machine/serial_coalescing.h"
 #include "vmm/memory/guest_memory.h"
+#include "vmm/model/machine_description.h"
 
 namespace carrel {
 
@@ -30,6 +32,7 @@ namespace carrel {
 struct BoardWiring {
     kvm::Vm& vm;
     GuestMemory& memory;
+    const MachineDescription& description;
     EventLoop& io;
     const Clock& clock;
     ByteSink& console;         // the guest's serial output
@@ -60,15 +63,17 @@ class Board {
     Result<void> restore(ByteReader& reader);
 
   private:
-    void attach(uint64_t base, uint64_t size, Device& device);
+    const DevicePlace& place_of(DeviceKind kind) const;
+    void attach(DeviceKind kind, Device& device);
+    void add_early_console();
 
     BoardWiring wiring_;
     std::unique_ptr<IrqLine> com1_irq_;
-    std::unique_ptr<IrqLine> rtc_irq_;
     std::unique_ptr<IrqLine> sci_;
     Bus ports_;
     Bus mmio_;
     CoalescedWrites coalesced_;
+    const uint64_t com1_;  // the port
     SerialCoalescing serial_coalescing_;
     Serial serial_;
     Rtc rtc_;
@@ -79,6 +84,8 @@ class Board {
     pci::RootBus pci_bus_;
     pci::ConfigPorts pci_config_;
     std::optional<ScanCoalescing> scan_coalescing_;
+    std::optional<SerialCoalescing> early_coalescing_;
+    std::optional<EarlyConsole> early_console_;
 };
 
 }  // namespace carrel

@@ -6,20 +6,23 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
-#include "devices/serial.h"
 #include "vmm/base/mutex.h"
 #include "vmm/bus/bus.h"
+#include "vmm/bus/transmit_coalescing.h"
 #include "vmm/kvm/vm.h"
 
 namespace carrel {
 
 class CoalescedWrites {
   public:
-    // All outlive it. Writes to `serial_port` go to `serial`, many in one call; the others to `ports`, one by
-    // one.
-    CoalescedWrites(kvm::Vm& vm, Bus& ports, uint16_t serial_port, Serial& serial)
-        : vm_(vm), ports_(ports), serial_port_(serial_port), serial_(serial) {}
+    // All outlive it.
+    CoalescedWrites(kvm::Vm& vm, Bus& ports, Bus& mmio) : vm_(vm), ports_(ports), mmio_(mmio) {}
+
+    // What is written in `zone` goes to `target` as runs of bytes, many in one call; everything else goes to
+    // its bus, one by one. Before the vCPUs run. `target` outlives this.
+    void add_stream(const kvm::CoalescedZone& zone, TransmitRegister& target);
 
     // Any thread that holds no device's mutex; cheap when there is nothing.
     void drain() EXCLUDES(mutex_);
@@ -27,12 +30,17 @@ class CoalescedWrites {
     uint64_t delivered() const EXCLUDES(mutex_);
 
   private:
+    struct Stream {
+        kvm::CoalescedZone zone;
+        TransmitRegister* target;
+    };
     uint32_t deliver_some(const kvm::CoalescedRing& ring) REQUIRES(mutex_);
+    uint32_t deliver_run(const kvm::CoalescedRing& ring, const Stream& stream) REQUIRES(mutex_);
 
     kvm::Vm& vm_;
     Bus& ports_;
-    const uint16_t serial_port_;
-    Serial& serial_;
+    Bus& mmio_;
+    std::vector<Stream> streams_;
     mutable Mutex mutex_;  // taken before any device's mutex
     uint64_t delivered_ GUARDED_BY(mutex_) = 0;
 };

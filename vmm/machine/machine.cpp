@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/kvm.h>
 #include <sys/random.h>
 
 #include <array>
@@ -30,7 +31,8 @@ Result<boot::InputFile> open_input(Opener& opener, const std::string& path) {
     errno = 0;
     auto fd = opener.open(path, O_RDONLY | O_NONBLOCK);
     const bool too_many_open = errno == EMFILE || errno == ENFILE;
-    if (!fd.ok() && too_many_open) return host_error(fd.error().what, "raise the limit on open files (ulimit -n)");
+    if (!fd.ok() && too_many_open)
+        return host_error(fd.error().what, "raise the limit on open files (ulimit -n)");
     if (!fd.ok()) return usage_error(fd.error().what, "name a file that exists and that you may read");
     return boot::InputFile{std::move(*fd), path};
 }
@@ -38,8 +40,11 @@ Result<boot::InputFile> open_input(Opener& opener, const std::string& path) {
 acpi::Platform platform_of(const MachineDescription& description) {
     acpi::Platform platform;
     platform.apic_ids = description.apic_ids;
-    // The bridge answers at 0xcf8 always. Its bus is announced once there is something on it: for an empty one Linux
-    // would leave the guest a hundred times to look into 31 slots and size the bridge's own BARs.
+    if (const DevicePlace* com = description.find(DeviceKind::kCom)) {
+        platform.com1 = acpi::SerialPort{static_cast<uint16_t>(com->base), com->gsi.value()};
+    }
+    // The bridge answers at 0xcf8 always. Its bus is announced once there is something on it: for an empty
+    // one Linux would leave the guest a hundred times to look into 31 slots and size the bridge's own BARs.
     platform.pci.reset();
     return platform;
 }
@@ -47,6 +52,7 @@ acpi::Platform platform_of(const MachineDescription& description) {
 }  // namespace
 
 void Machine::ConsoleTap::write(std::span<const std::byte> bytes) {
+    MutexLock lock(mutex_);
     machine_.services_.console.write(bytes);
     machine_.panic_.write(bytes);
     if (machine_.panic_.panic_ended()) machine_.end(MachineEnd{EndReason::kPanic, machine_.panic_.message()});
@@ -74,7 +80,7 @@ Result<void> Machine::assemble() {
     TRY(made_vm);
     TRY(loaded);
     if (memory_->lost()) return memory_->lost_error();
-    TRY(vm_->map(*memory_));
+    TRY(map_memory());
     TRY(make_board());
     return vcpus_.front()->load(boot_.cpu);
 }
@@ -86,9 +92,30 @@ Result<void> Machine::make_vm() {
     return set_up_vcpus();
 }
 
+Result<void> Machine::map_memory() {
+    TRY(vm_->map(*memory_));
+    const DevicePlace* const early = description_.find(DeviceKind::kEarlyConsole);
+    if (early == nullptr) return {};
+    if (!early_page_.valid()) {
+        TRY_ASSIGN(early_page_, Mapping::map(early->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                             -1, 0, "the early console's page"));
+        EarlyConsole::fill(early_page_.bytes());
+    }
+    return vm_->map_read_only(Gpa{early->base}, early_page_.bytes());
+}
+
+// The first vCPU tells, all others and all later ones follow.
+Result<void> Machine::agree_on_tsc(kvm::Vcpu& vcpu) {
+    if (kvm_.check(KVM_CAP_GET_TSC_KHZ) == 0) return {};
+    TRY_ASSIGN(const uint32_t khz, vcpu.tsc_khz());
+    if (description_.tsc_khz == 0) description_.tsc_khz = khz;
+    return khz == description_.tsc_khz ? Result<void>{} : vcpu.set_tsc_khz(description_.tsc_khz);
+}
+
 Result<void> Machine::set_up_vcpus() {
     for (const uint32_t apic_id : description_.apic_ids) {
         TRY_ASSIGN(auto vcpu, vm_->create_vcpu(apic_id));
+        TRY(agree_on_tsc(*vcpu));
         TRY(vcpu->set_cpuid(cpuid_of(description_.cpuid, apic_id)));
         if (const uint64_t xcr0 = initial_xcr0(description_.cpuid); xcr0 != 1) TRY(vcpu->set_xcr0(xcr0));
         // Not every KVM knows both; a guest that misses them is slower, not wrong.
@@ -116,7 +143,10 @@ Result<void> Machine::load_guest() {
         TRY_ASSIGN(boot_, boot::load_kernel(image, request, *memory_));
         return {};
     }
-    request.cmdline = cmdline_ = boot::final_cmdline(config_.boot.cmdline);
+    std::optional<Gpa> early_console;
+    if (const DevicePlace* place = description_.find(DeviceKind::kEarlyConsole))
+        early_console = Gpa{place->base};
+    request.cmdline = cmdline_ = boot::final_cmdline(config_.boot.cmdline, early_console);
     TRY_ASSIGN(const boot::InputFile kernel, open_input(services_.opener, config_.boot.kernel));
     std::optional<boot::InputFile> initrd;
     if (!config_.boot.initrd.empty()) {
@@ -128,8 +158,8 @@ Result<void> Machine::load_guest() {
 }
 
 Result<void> Machine::make_board() {
-    board_ = std::make_unique<Board>(BoardWiring{*vm_, *memory_, services_.io, services_.clock, console_tap_,
-                                                 services_.input_room, *this});
+    board_ = std::make_unique<Board>(BoardWiring{*vm_, *memory_, description_, services_.io, services_.clock,
+                                                 console_tap_, services_.input_room, *this});
     return {};
 }
 
@@ -150,7 +180,8 @@ Result<void> Machine::start_threads() {
         TRY_ASSIGN(Thread thread, Thread::start(name, [&runner = *runner] { runner.run(); }));
         threads_.push_back(std::move(thread));
     }
-    // Whoever feeds the serial port may have been told by its predecessor (a rebuild, a restart) that there was no room.
+    // Whoever feeds the serial port may have been told by its predecessor (a rebuild, a restart) that there
+    // was no room.
     services_.input_room.on_room();
     return {};
 }
@@ -211,6 +242,7 @@ void Machine::resume() {
 
 Result<std::vector<std::byte>> Machine::save() const {
     ByteWriter writer;
+    description_.save(writer);
     board_->save(writer);
     TRY(vm_->save(writer));
     for (const auto& vcpu : vcpus_) TRY(vcpu->save(writer, description_.msr_list));
@@ -242,10 +274,11 @@ Result<void> Machine::rebuild() {
     board_.reset();
     vcpus_.clear();
     vm_.reset();
-    TRY(make_vm());
-    TRY(vm_->map(*memory_));
-    TRY(make_board());
     ByteReader reader(state);
+    TRY_ASSIGN(description_, MachineDescription::restore(reader));
+    TRY(make_vm());
+    TRY(map_memory());
+    TRY(make_board());
     TRY(restore(reader));
     return start_threads();
 }

@@ -93,17 +93,20 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     class ConsoleTap final : public ByteSink {
       public:
         explicit ConsoleTap(Machine& machine) : machine_(machine) {}
-        void write(std::span<const std::byte> bytes) override;
+        void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
 
       private:
         Machine& machine_;
+        Mutex mutex_;  // two UARTs write here
     };
 
     Result<void> assemble();
     Result<void> load_guest();
     Result<void> make_vm();
     Result<void> make_board();
+    Result<void> map_memory();
     Result<void> set_up_vcpus();
+    Result<void> agree_on_tsc(kvm::Vcpu& vcpu);
     Result<void> restore(ByteReader& reader);
     void kick_all();
     void join_all();
@@ -119,6 +122,7 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     ConsoleTap console_tap_{*this};
 
     std::unique_ptr<GuestMemory> memory_;
+    Mapping early_page_;                             // what the guest reads at the early console
     std::unique_ptr<kvm::Vm> vm_;                    // before memory_ is unmapped
     std::vector<std::unique_ptr<kvm::Vcpu>> vcpus_;  // in the order of APIC ids
     std::unique_ptr<Board> board_;

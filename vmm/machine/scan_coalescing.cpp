@@ -29,7 +29,7 @@ void ScanCoalescing::tick() {
 }
 
 void ScanCoalescing::set_registered(bool on) {
-    const bool done = vm_.coalesce_port(address_map::kPciConfigAddress, kPorts, on);
+    const bool done = vm_.coalesce({true, address_map::kPciConfigAddress, kPorts}, on);
     registered_ = on && done;
 }
 

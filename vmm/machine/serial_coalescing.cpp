@@ -21,7 +21,7 @@ void SerialCoalescing::enable(bool safe) {
 }
 
 // Registers again after a quiet time.
-void SerialCoalescing::note_transmit_exit() {
+void SerialCoalescing::note_exit() {
     {
         MutexLock lock(state_mutex_);
         if (!safe_ || registered_ || stopped_ || ++burst_ < kBurst) return;
@@ -34,7 +34,7 @@ void SerialCoalescing::note_transmit_exit() {
 void SerialCoalescing::set_registered(bool on) {
     burst_ = 0;
     if (registered_ == on) return;
-    const bool done = vm_.coalesce_port(port_, 1, on);
+    const bool done = vm_.coalesce(zone_, on);
     registered_ = on && done;
 }
 

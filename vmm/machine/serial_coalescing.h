@@ -19,9 +19,9 @@ namespace carrel {
 
 class SerialCoalescing final : public TransmitCoalescing {
   public:
-    // All outlive it, but for `io`'s timer, which stop() cancels. `port` is the UART's transmit register.
-    SerialCoalescing(kvm::Vm& vm, EventLoop& io, CoalescedWrites& writes, uint16_t port)
-        : vm_(vm), io_(io), writes_(writes), port_(port) {}
+    // All outlive it, but for `io`'s timer, which stop() cancels. `zone` is the UART's transmit register.
+    SerialCoalescing(kvm::Vm& vm, EventLoop& io, CoalescedWrites& writes, const kvm::CoalescedZone& zone)
+        : vm_(vm), io_(io), writes_(writes), zone_(zone) {}
 
     // io thread, before destruction.
     void stop() EXCLUDES(state_mutex_);
@@ -29,7 +29,7 @@ class SerialCoalescing final : public TransmitCoalescing {
     // From the UART, under its mutex, on a vCPU thread: whether a deferred write does no harm now.
     void enable(bool safe) override EXCLUDES(state_mutex_);
     // A vCPU thread has left the guest for one transmitted byte.
-    void note_transmit_exit() EXCLUDES(state_mutex_);
+    void note_exit() override EXCLUDES(state_mutex_);
 
   private:
     void set_registered(bool on) REQUIRES(state_mutex_);
@@ -41,7 +41,7 @@ class SerialCoalescing final : public TransmitCoalescing {
     kvm::Vm& vm_;
     EventLoop& io_;
     CoalescedWrites& writes_;
-    const uint16_t port_;
+    const kvm::CoalescedZone zone_;
     uint64_t timer_ = 0;  // io thread only
     // A posted task may come after the end of this (a rebuild, a restart), and then does nothing.
     const std::shared_ptr<char> alive_ = std::make_shared<char>();

@@ -10,7 +10,9 @@
 //   0x0_e000_0000 ├──────────────────────────┤ kEcam               │
 //                 │ ECAM, 256 buses          │ (issue 4)           │
 //   0x0_f000_0000 ├──────────────────────────┤                     │ the PCI hole: no RAM, unmapped reads
-//                 │ free                     │                     │ give all ones
+//                 │ early console, one page  │ kEarlyConsole       │ give all ones
+//   0x0_f000_1000 ├──────────────────────────┤                     │
+//                 │ free                     │                     │
 //   0x0_fec0_0000 │ IOAPIC (in KVM)          │ kIoApic             │
 //   0x0_fee0_0000 │ local APICs (in KVM)     │ kLocalApic          │
 //   0x0_fffb_c000 │ KVM's identity map, TSS  │ Intel only, 4 pages │
@@ -42,6 +44,7 @@ inline constexpr Gpa kHoleEnd{4 * kGiB};
 inline constexpr Gpa kPciMmio32{0xc000'0000};
 inline constexpr uint64_t kPciMmio32Size = 512 * kMiB;
 inline constexpr Gpa kEcam{0xe000'0000};
+inline constexpr Gpa kEarlyConsole{0xf000'0000};
 inline constexpr Gpa kIoApic{0xfec0'0000};
 inline constexpr Gpa kLocalApic{0xfee0'0000};
 // Intel without unrestricted guest needs these four pages out of RAM (KVM API 4.37 and 4.41).
@@ -58,7 +61,8 @@ inline constexpr uint16_t kPmTimer = 0x608;      // 4 bytes
 inline constexpr uint16_t kPciConfigAddress = 0xcf8;
 inline constexpr uint16_t kResetControl = 0xcf9;
 inline constexpr uint16_t kPciConfigData = 0xcfc;
-inline constexpr uint16_t kPciIoFirst = 0x1000;  // I/O BARs: above every port of ours, where Linux begins anyway
+inline constexpr uint16_t kPciIoFirst =
+    0x1000;  // I/O BARs: above every port of ours, where Linux begins anyway
 inline constexpr uint16_t kPciIoLast = 0xffff;
 
 inline constexpr uint32_t kGsiCom1 = 4;

@@ -3,20 +3,47 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "vmm/base/bytes.h"
+#include "vmm/base/result.h"
 #include "vmm/model/cpuid_x86.h"
 #include "vmm/model/ram_map.h"
 
 namespace carrel {
 
+// The numbers are part of saved state: a new kind gets a new one.
+enum class DeviceKind : uint8_t { kCom = 1, kRtc, kI8042, kAcpiPm, kPciConfig, kEarlyConsole };
+enum class AddressSpace : uint8_t { kPorts, kMemory };
+
+// Where one device sits. `slot` counts within its kind, so that another kind never moves it.
+struct DevicePlace {
+    DeviceKind kind{};
+    uint8_t slot = 0;
+    AddressSpace space = AddressSpace::kPorts;
+    uint64_t base = 0;
+    uint64_t size = 0;
+    std::optional<uint32_t> gsi;  // its interrupt line, where it has one
+    bool operator==(const DevicePlace&) const = default;
+};
+
 struct MachineDescription {
     RamMap ram;
     std::vector<uint32_t> apic_ids;  // one for each vCPU, in order
     CpuidTable cpuid;                // of vCPU 0; per-vCPU fields are filled in by cpuid_of()
-    uint32_t tsc_khz = 0;
+    uint32_t tsc_khz = 0;            // of all vCPUs; 0 where KVM can't tell
     std::vector<uint32_t> msr_list;  // what a saved vCPU holds
+    std::vector<DevicePlace> devices;
+
     uint32_t cpus() const { return static_cast<uint32_t>(apic_ids.size()); }
+    // Null where the machine has no such device.
+    const DevicePlace* find(DeviceKind kind, uint8_t slot = 0) const;
+
+    // As one part (bytes.h). restore() treats the bytes as hostile: what it gives is in itself possible.
+    void save(ByteWriter& writer) const;
+    static Result<MachineDescription> restore(ByteReader& reader);
+    bool operator==(const MachineDescription&) const = default;
 };
 
 }  // namespace carrel

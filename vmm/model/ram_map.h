@@ -34,6 +34,7 @@ struct RamMap {
         return sum;
     }
     const RamRange& low() const { return ranges.front(); }
+    bool operator==(const RamMap&) const = default;
 };
 
 }  // namespace carrel

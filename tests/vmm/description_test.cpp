@@ -1,0 +1,67 @@
+#include "vmm/model/machine_description.h"
+
+#include "tests/catch.h"
+
+using namespace carrel;
+
+namespace {
+
+MachineDescription some() {
+    MachineDescription d;
+    d.ram = RamMap::of_size(5 * kGiB);
+    d.apic_ids = {0, 1, 2};
+    d.cpuid = {{1, 0, false, 1, 2, 3, 4}, {0xd, 1, true, 5, 6, 7, 8}};
+    d.tsc_khz = 2'400'000;
+    d.msr_list = {0x10, 0xc000'0080};
+    d.devices = {{DeviceKind::kCom, 0, AddressSpace::kPorts, 0x3f8, 8, 4},
+                 {DeviceKind::kEarlyConsole, 0, AddressSpace::kMemory, 0xf000'0000, 4096, {}}};
+    return d;
+}
+
+std::vector<std::byte> saved(const MachineDescription& description) {
+    ByteWriter writer;
+    description.save(writer);
+    return std::move(writer).take();
+}
+
+}  // namespace
+
+TEST_CASE("description: comes back as it was saved") {
+    const auto bytes = saved(some());
+    ByteReader reader(bytes);
+    auto restored = MachineDescription::restore(reader);
+    REQUIRE(restored.ok());
+    CHECK(*restored == some());
+    CHECK(reader.at_end());
+}
+
+TEST_CASE("description: finds a device by kind and slot") {
+    const MachineDescription d = some();
+    REQUIRE(d.find(DeviceKind::kCom) != nullptr);
+    CHECK(d.find(DeviceKind::kCom)->gsi == 4u);
+    CHECK(d.find(DeviceKind::kCom, 1) == nullptr);
+    CHECK(d.find(DeviceKind::kRtc) == nullptr);
+}
+
+TEST_CASE("description: damaged bytes are an error, whatever was damaged") {
+    const auto good = saved(some());
+    for (size_t length = 0; length < good.size(); ++length) {
+        ByteReader reader{std::span(good).first(length)};
+        CHECK_FALSE(MachineDescription::restore(reader).ok());
+    }
+    for (size_t at = 0; at < good.size(); ++at) {
+        auto bytes = good;
+        bytes[at] = std::byte{0xff};
+        ByteReader reader(bytes);
+        const auto restored = MachineDescription::restore(reader);  // any answer, no crash
+        if (restored.ok()) CHECK_FALSE(restored->apic_ids.empty());
+    }
+}
+
+TEST_CASE("description: RAM that can't be is refused") {
+    MachineDescription d = some();
+    d.ram.ranges[1].base = Gpa{kGiB};  // inside the first range
+    const auto bytes = saved(d);
+    ByteReader reader(bytes);
+    CHECK_FALSE(MachineDescription::restore(reader).ok());
+}
