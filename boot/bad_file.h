@@ -18,4 +18,15 @@ inline Error bad_file(const std::string& name, uint64_t offset, const std::strin
     return usage_error(fmt::format("{}, offset {:#x}: {}", name, offset, what), std::move(advice));
 }
 
+// Where in which file a number stands, and what its format calls it.
+struct FileField {
+    std::string file;
+    const char* name = "";
+    uint64_t offset = 0;
+};
+
+inline Error bad_file(const FileField& field, const std::string& what, std::string advice = kCopyAgain) {
+    return bad_file(field.file, field.offset, what, std::move(advice));
+}
+
 }  // namespace carrel::boot

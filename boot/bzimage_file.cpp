@@ -11,7 +11,6 @@ namespace carrel::boot {
 namespace {
 
 // Offsets in the file: boot.rst, "The Real-Mode Kernel Header".
-constexpr uint64_t kHeaderAt = offsetof(boot_params, hdr);
 constexpr uint64_t kMagicAt = 0x202;
 constexpr uint64_t kJumpOffsetAt = 0x201;  // the header ends at kMagicAt + this byte
 constexpr uint32_t kMagic = 0x5372'6448;   // "HdrS"
@@ -19,20 +18,17 @@ constexpr uint16_t kLeastProtocol = 0x020c;
 constexpr uint64_t kSector = 512;
 constexpr uint64_t kReleaseBase = 0x200;
 constexpr size_t kLongestRelease = 120;
-static_assert(kHeaderAt == 0x1f1);
+static_assert(kSetupHeaderAt == 0x1f1);
 
-uint64_t at(size_t offset_in_header) {
-    return kHeaderAt + offset_in_header;
-}
-#define HEADER_OFFSET(field) at(offsetof(setup_header, field))  // in the file
+#define HEADER_OFFSET(field) (kSetupHeaderAt + offsetof(setup_header, field))  // in the file
 
 // Only as much as the file says that its header has (boot.rst: "0x0202 + byte value at offset 0x0201").
 setup_header copy_header(std::span<const std::byte> file) {
     const uint64_t end = kMagicAt + static_cast<uint8_t>(file[kJumpOffsetAt]);
     setup_header header;
     std::memset(&header, 0, sizeof header);
-    std::memcpy(&header, file.data() + kHeaderAt,
-                std::min<uint64_t>({sizeof header, end - kHeaderAt, file.size() - kHeaderAt}));
+    std::memcpy(&header, file.data() + kSetupHeaderAt,
+                std::min<uint64_t>({sizeof header, end - kSetupHeaderAt, file.size() - kSetupHeaderAt}));
     return header;
 }
 

@@ -11,6 +11,7 @@
 
 #include <asm/bootparam.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -18,6 +19,8 @@
 #include "boot/kernel_image.h"
 
 namespace carrel::boot {
+
+inline constexpr uint64_t kSetupHeaderAt = offsetof(boot_params, hdr);  // in the file
 
 struct BzImageFile {
     setup_header header;                 // a copy; what the file's is shorter by is zero

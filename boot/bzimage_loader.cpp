@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "boot/bad_file.h"
@@ -13,10 +14,12 @@
 #include "boot/image_placement.h"
 #include "boot/image_trim.h"
 #include "boot/kaslr.h"
+#include "boot/kernel_place.h"
 #include "boot/linux_entry_x86.h"
 #include "boot/linux_image.h"
 #include "boot/loaders.h"
 #include "boot/payload_cache.h"
+#include "boot/relocations.h"
 
 namespace carrel::boot {
 namespace {
@@ -44,13 +47,16 @@ Result<ElfFile> parse_payload(std::span<const std::byte> head, const PackedKerne
     return bad_file(kernel.name, 0, fmt::format("the entry point {:#x} lies outside the image", elf.entry));
 }
 
-// Headers first, so that everything is checked and placed before guest memory is touched.
-Result<ElfFile> peek(const LoadContext& context, const PackedKernel& kernel) {
+// Headers first, so that everything is checked and placed before guest memory is touched. Nothing: the
+// payload is packed in a way that this codec can't take.
+Result<std::optional<ElfFile>> peek(const LoadContext& context, const PackedKernel& kernel) {
     std::array<std::byte, kHeadSize> head{};
     const auto room = std::span(head).first(std::min<size_t>(head.size(), kernel.file.unpacked_size));
-    const auto size = kernel.codec.unpack(kernel.packed, room, Codec::Extent::kPrefix);
-    if (!size) return bad_payload(context, kernel, "can't be unpacked");
-    return parse_payload(room.first(*size), kernel);
+    const Unpacked unpacked = kernel.codec.unpack(kernel.packed, room, Codec::Extent::kPrefix);
+    if (unpacked.outcome == Unpacked::Outcome::kOverLimits) return std::optional<ElfFile>{};
+    if (!unpacked.done()) return bad_payload(context, kernel, "can't be unpacked");
+    TRY_ASSIGN(ElfFile elf, parse_payload(room.first(unpacked.size), kernel));
+    return std::optional(std::move(elf));
 }
 
 uint64_t alignment_of(const PackedKernel& kernel) {
@@ -61,42 +67,62 @@ bool is_movable(const ElfFile& elf, const PackedKernel& kernel, uint64_t alignme
     return kernel.file.header.relocatable_kernel != 0 && elf.lowest() % alignment == 0;
 }
 
-ImageNeeds needs_of(const ElfFile& elf, const PackedKernel& kernel) {
-    ImageNeeds needs;
-    needs.preferred = Gpa{elf.lowest()};
+ImageNeeds needs_of(const LoadContext& context, const ElfFile& elf, const PackedKernel& kernel) {
+    ImageNeeds needs = needs_of_elf(elf, kernel.name);
     needs.alignment = alignment_of(kernel);
     needs.before = elf.segments.front().offset;
-    needs.image_size = elf.image_size();
-    needs.after = std::max(needs.image_size, kernel.file.unpacked_size - needs.before);
+    const uint64_t payload = kernel.file.unpacked_size - needs.before;
+    if (payload > needs.image_size) {
+        needs.after = payload;
+        needs.size = {context.image.name(), "the payload's unpacked size",
+                      kernel.file.payload_at + kernel.file.payload.size() - kSizeSuffix};
+    }
     needs.movable = is_movable(elf, kernel, needs.alignment);
     return needs;
 }
 
-Result<void> unpack_whole(const LoadContext& context, const PackedKernel& kernel, std::span<std::byte> room) {
-    const auto size =
+// All of it; what the codec left out.
+Result<std::vector<ByteRange>> unpack_whole(const LoadContext& context, const PackedKernel& kernel,
+                                            std::span<std::byte> room) {
+    Unpacked unpacked =
         kernel.codec.unpack(kernel.packed, room.first(kernel.file.unpacked_size), Codec::Extent::kWhole);
-    if (!size) {
+    if (unpacked.outcome == Unpacked::Outcome::kOverLimits) {
+        return host_error(fmt::format("{}: there isn't enough memory to unpack its {} payload",
+                                      context.image.name(), kernel.codec.name()),
+                          "free memory on the host, or raise the limit (ulimit -v)");
+    }
+    if (!unpacked.done()) {
         return bad_payload(
             context, kernel,
             fmt::format("can't be unpacked to the {} bytes that it announces", kernel.file.unpacked_size));
     }
-    if (*size == kernel.file.unpacked_size) return {};
-    return bad_payload(context, kernel,
-                       fmt::format("unpacks to {} bytes and announces {}", *size, kernel.file.unpacked_size));
+    if (unpacked.size == kernel.file.unpacked_size) return std::move(unpacked.skipped);
+    return bad_payload(
+        context, kernel,
+        fmt::format("unpacks to {} bytes and announces {}", unpacked.size, kernel.file.unpacked_size));
 }
 
-// What follows the ELF file in the payload, copied away only where the image will be.
+// What follows the ELF file in the payload, if that may be a relocation table; copied away only where the
+// image will be.
 std::span<const std::byte> save_table(const ElfFile& elf, std::span<const std::byte> payload,
                                       std::vector<std::byte>& copy) {
     if (elf.end >= payload.size()) return {};
     const auto table = payload.subspan(elf.end);
+    if (!RelocationTable::is_likely(table)) return {};
     if (elf.segments.front().offset + elf.image_size() <= elf.end) return table;
     copy.assign(table.begin(), table.end());
     return copy;
 }
 
-Gpa initrd_limit(const setup_header& header) {
-    return Gpa{uint64_t{header.initrd_addr_max} + 1};
+// A field of the setup header, in the file.
+FileField header_field(const LoadContext& context, const char* name, size_t offset) {
+    return {context.image.name(), name, kSetupHeaderAt + offset};
+}
+
+InitrdLimit initrd_limit(const LoadContext& context, const setup_header& header) {
+    return {Gpa{uint64_t{header.initrd_addr_max} + 1},
+            fmt::format("initrd_addr_max at offset {:#x} of {}",
+                        kSetupHeaderAt + offsetof(setup_header, initrd_addr_max), context.image.name())};
 }
 
 // The room below the image has been touched already: an initrd that fits there costs no page of its own. It
@@ -105,7 +131,8 @@ void reuse_room(LoadContext& context, const PackedKernel& kernel, const ImageNee
     if (!context.initrd || context.initrd->size > needs.before) return;
     const Gpa place = align_down(Gpa{raw(base) - context.initrd->size}, kPageSize);
     const bool in_room = place >= Gpa{raw(base) - needs.before};
-    if (in_room && base <= initrd_limit(kernel.file.header)) context.initrd->base = place;
+    const bool allowed = base <= initrd_limit(context, kernel.file.header).end;
+    if (in_room && allowed) context.initrd->base = place;
 }
 
 // Gives back what the initrd doesn't use of the room around the image, and the image's stored zeros.
@@ -122,16 +149,16 @@ Result<void> unpack_into_place(LoadContext& context, const PackedKernel& kernel,
     auto window = context.memory.window(Gpa{raw(base) - needs.before}, needs.before + needs.after);
     CHECK(window.has_value());
     const auto room = window->bytes();
-    TRY(unpack_whole(context, kernel, room));
+    TRY_ASSIGN(const auto skipped, unpack_whole(context, kernel, room));
     const auto payload = room.first(kernel.file.unpacked_size);
     std::vector<std::byte> copy;
     const auto table = save_table(elf, payload, copy);
-    const auto zeros = find_stored_zeros(elf, payload);
-    if (!place_unpacked(elf, {room, payload.size()})) {
+    const auto zeros = find_stored_zeros(elf, payload, skipped);
+    if (!place_unpacked(elf, {room, payload.size(), skipped})) {
         return bad_payload(context, kernel, "has its segments in another order than memory");
     }
-    randomise_virtual_base(context,
-                           {elf, room.subspan(needs.before, needs.image_size), table, needs.alignment});
+    randomise_virtual_base(
+        context, {elf, room.subspan(needs.before, needs.image_size), table, needs.alignment, needs.movable});
     window->complete(room.size());
     reuse_room(context, kernel, needs, base);
     trim(context, needs, base, zeros);
@@ -149,30 +176,25 @@ Result<PayloadCache::Payload> unpack_for_cache(const LoadContext& context, const
     return payload;
 }
 
-Result<void> load_cached(LoadContext& context, const PackedKernel& kernel) {
-    auto payload = context.request.payload_cache->find(*context.image.identity());
-    if (payload == nullptr) {
-        TRY(peek(context, kernel));  // before memory is spent on it
-        TRY_ASSIGN(payload, unpack_for_cache(context, kernel));
-    }
-    const std::span<const std::byte> bytes = payload->bytes();
+Result<void> load_cached(LoadContext& context, const PackedKernel& kernel, std::span<const std::byte> bytes) {
     TRY_ASSIGN(const ElfFile elf, parse_payload(bytes, kernel));
     const uint64_t alignment = alignment_of(kernel);
     const auto tail = elf.end < bytes.size() ? bytes.subspan(elf.end) : std::span<const std::byte>{};
-    return load_linux64(context, {elf, bytes, tail, alignment, is_movable(elf, kernel, alignment),
-                                  initrd_limit(kernel.file.header), kernel.file.header});
+    return load_linux64(context,
+                        {elf, kernel.name, bytes, tail, alignment, is_movable(elf, kernel, alignment),
+                         initrd_limit(context, kernel.file.header), kernel.file.header});
 }
 
-Result<void> load_unpacked(LoadContext& context, const PackedKernel& kernel) {
-    TRY_ASSIGN(const ElfFile elf, peek(context, kernel));
-    const ImageNeeds needs = needs_of(elf, kernel);
-    const bool kaslr = no_kaslr_reason(context).empty();
-    const bool random = kaslr && fixed_physical_reason(context).empty();
-    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(kernel.file.header), random));
+Result<void> load_in_place(LoadContext& context, const PackedKernel& kernel, const ElfFile& elf) {
+    const ImageNeeds needs = needs_of(context, elf, kernel);
+    const bool random = needs.movable && may_choose_physical_base(context);
+    const InitrdLimit limit = initrd_limit(context, kernel.file.header);
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, limit, random));
     TRY(unpack_into_place(context, kernel, elf, needs, base));
     context.result.image_base = base;
     context.result.image_size = needs.image_size;
-    return enter_linux64(context, kernel.file.header, raw(base) + (elf.entry - elf.lowest()), kaslr);
+    return enter_linux64(context, kernel.file.header, raw(base) + (elf.entry - elf.lowest()),
+                         no_kaslr_reason(context).empty());
 }
 
 // The code with its payload goes to any aligned place with init_size bytes of room; it moves itself from
@@ -183,7 +205,9 @@ Result<void> load_packed(LoadContext& context, const BzImageFile& file) {
     needs.alignment = file.header.kernel_alignment;
     needs.image_size = needs.after = std::max<uint64_t>(file.header.init_size, file.code.size());
     needs.movable = file.header.relocatable_kernel != 0;
-    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(file.header), false));
+    needs.address = header_field(context, "pref_address", offsetof(setup_header, pref_address));
+    needs.size = header_field(context, "init_size", offsetof(setup_header, init_size));
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(context, file.header), false));
     CHECK(context.memory.write_bytes(base, file.code));
     context.result.image_base = base;
     context.result.image_size = needs.image_size;
@@ -192,6 +216,20 @@ Result<void> load_packed(LoadContext& context, const BzImageFile& file) {
     setup_header header = file.header;
     header.code32_start = static_cast<uint32_t>(raw(base));
     return enter_linux64(context, header, raw(base) + kEntry64, no_kaslr_reason(context).empty());
+}
+
+// From the cache, straight into place, or left to the guest.
+Result<void> load_payload(LoadContext& context, const PackedKernel& kernel) {
+    PayloadCache* const cache = context.request.payload_cache;
+    const auto identity = context.image.identity();
+    const bool cached = cache != nullptr && identity.has_value();
+    auto payload = cached ? cache->find(*identity) : nullptr;
+    if (payload != nullptr) return load_cached(context, kernel, payload->bytes());
+    TRY_ASSIGN(const auto elf, peek(context, kernel));
+    if (!elf) return load_packed(context, kernel.file);
+    if (!cached) return load_in_place(context, kernel, *elf);
+    TRY_ASSIGN(payload, unpack_for_cache(context, kernel));
+    return load_cached(context, kernel, payload->bytes());
 }
 
 class BzImageLoader final : public BootLoader {
@@ -212,8 +250,7 @@ class BzImageLoader final : public BootLoader {
         const size_t suffix = codec->size_is_appended() ? kSizeSuffix : 0;
         const PackedKernel kernel{file, *codec, file.payload.first(file.payload.size() - suffix),
                                   image.name() + ", unpacked payload"};
-        const bool cached = request.payload_cache != nullptr && image.identity().has_value();
-        TRY(cached ? load_cached(context, kernel) : load_unpacked(context, kernel));
+        TRY(load_payload(context, kernel));
         return std::move(context.result);
     }
 };

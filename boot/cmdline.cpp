@@ -48,12 +48,14 @@ bool has_prefix(std::string_view cmdline, std::string_view prefix) {
 // the kernel. No reboot=: our tables have ACPI's reset register, and before they are read Linux pulses the
 // 8042's reset line, which works. No i8042.*: the tables say that there is none.
 std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console) {
+    const std::string_view said = std::string_view(user).substr(0, end_of_kernel_words(user));
     std::string line;
-    if (!has_prefix(user, "console=")) line += "console=ttyS0 ";
-    if (!has_prefix(user, "panic=")) line += "panic=-1 ";
+    if (!has_prefix(said, "console=")) line += "console=ttyS0 ";
+    if (!has_prefix(said, "panic=")) line += "panic=-1 ";
+    const bool on_serial = line.starts_with("console") || has_prefix(said, "console=ttyS0");
     line += user;
     if (line.ends_with(' ') && user.empty()) line.pop_back();
-    if (!early_console || has_prefix(line, "earlycon") || !has_prefix(line, "console=ttyS0")) return line;
+    if (!early_console || has_prefix(said, "earlycon") || !on_serial) return line;
     // Behind what they wrote: it prints at once what has been logged so far, and a `quiet` must have been
     // seen by then.
     line.insert(end_of_kernel_words(line), fmt::format(" earlycon=uart8250,mmio,{:#x}", raw(*early_console)));

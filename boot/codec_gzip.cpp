@@ -14,11 +14,11 @@ class Gzip final : public Codec {
     std::string_view name() const override { return "gzip"; }
     bool size_is_appended() const override { return false; }
     bool recognises(std::span<const std::byte> packed) const override { return begins_with(packed, kMagic); }
-    std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
-                                   Extent extent) const override {
-        if (packed.size() > UINT32_MAX || to.size() > UINT32_MAX) return std::nullopt;
+    Unpacked unpack(std::span<const std::byte> packed, std::span<std::byte> to,
+                    Extent extent) const override {
+        if (packed.size() > UINT32_MAX || to.size() > UINT32_MAX) return over_limits();
         z_stream stream{};
-        if (inflateInit2(&stream, kGzipOnly) != Z_OK) return std::nullopt;
+        if (inflateInit2(&stream, kGzipOnly) != Z_OK) return over_limits();
         stream.next_in =
             reinterpret_cast<Bytef*>(const_cast<std::byte*>(packed.data()));  // zlib never writes there
         stream.avail_in = static_cast<uInt>(packed.size());
@@ -28,8 +28,8 @@ class Gzip final : public Codec {
         const uint64_t done = to.size() - stream.avail_out;
         inflateEnd(&stream);
         const bool full = extent == Extent::kPrefix && result == Z_OK && done == to.size();
-        if (result != Z_STREAM_END && !full) return std::nullopt;
-        return done;
+        if (result == Z_STREAM_END || full) return unpacked(done);
+        return result == Z_MEM_ERROR ? over_limits() : damaged();
     }
 };
 

@@ -3,9 +3,9 @@
 #include <lz4.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "boot/codecs.h"
-#include "boot/zero_bytes.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel::boot {
@@ -62,6 +62,17 @@ std::optional<uint64_t> count_zeros(std::span<const std::byte> block) {
     return std::nullopt;
 }
 
+// The target has these zeros already. Told are those of 2 MiB and more: fewer share a huge page of the host
+// with bytes that are written, and a file of tiny blocks mustn't make a long list.
+void skip(Unpacked& result, uint64_t zeros) {
+    const uint64_t begin = result.size;
+    result.size += zeros;
+    if (zeros < kHugePageSize) return;
+    const bool adjacent = !result.skipped.empty() && result.skipped.back().end == begin;
+    if (!adjacent) result.skipped.push_back({begin, begin});
+    result.skipped.back().end = result.size;
+}
+
 int unpack_block(std::span<const std::byte> block, std::span<std::byte> to, Codec::Extent extent) {
     const auto* const from = reinterpret_cast<const char*>(block.data());
     auto* const target = reinterpret_cast<char*>(to.data());
@@ -75,23 +86,23 @@ class Lz4 final : public Codec {
   public:
     std::string_view name() const override { return "lz4"; }
     bool recognises(std::span<const std::byte> packed) const override { return begins_with(packed, kMagic); }
-    std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
-                                   Extent extent) const override {
+    Unpacked unpack(std::span<const std::byte> packed, std::span<std::byte> to,
+                    Extent extent) const override {
         auto rest = packed.subspan(kMagic.size());
-        uint64_t done = 0;
-        while (!rest.empty() && (extent == Extent::kWhole || done < to.size())) {
+        Unpacked result = unpacked(0);
+        while (!rest.empty() && (extent == Extent::kWhole || result.size < to.size())) {
             const auto block = take_block(rest);
-            if (!block) return std::nullopt;
+            if (!block) return damaged();
             const auto zeros = count_zeros(*block);
-            if (zeros && *zeros <= to.size() - done) {
-                done += *zeros;  // `to` has them already
+            if (zeros && *zeros <= to.size() - result.size) {
+                skip(result, *zeros);
                 continue;
             }
-            const int got = unpack_block(*block, to.subspan(done), extent);
-            if (got <= 0) return std::nullopt;
-            done += static_cast<uint64_t>(got);
+            const int got = unpack_block(*block, to.subspan(result.size), extent);
+            if (got <= 0) return damaged();
+            result.size += static_cast<uint64_t>(got);
         }
-        return done;
+        return result;
     }
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "boot/codecs.h"
 #include "vmm/model/gpa.h"
@@ -106,23 +107,23 @@ class Lzo final : public Codec {
   public:
     std::string_view name() const override { return "lzo"; }
     bool recognises(std::span<const std::byte> packed) const override { return begins_with(packed, kMagic); }
-    std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
-                                   Extent extent) const override {
-        if (lzo_init() != LZO_E_OK) return std::nullopt;
+    Unpacked unpack(std::span<const std::byte> packed, std::span<std::byte> to,
+                    Extent extent) const override {
+        if (lzo_init() != LZO_E_OK) return over_limits();
         Reader reader(packed);
         const uint32_t flags = skip_header(reader);
         uint64_t done = 0;
         while (extent == Extent::kWhole || done < to.size()) {
             const auto block = take_block(reader, flags);
-            if (!block) return std::nullopt;
+            if (!block) return damaged();
             if (block->size == 0) break;
             const bool fits = block->size <= to.size() - done;
-            if (!fits && extent == Extent::kWhole) return std::nullopt;
+            if (!fits && extent == Extent::kWhole) return damaged();
             const auto target = to.subspan(done);
-            if (!(fits ? unpack_block(*block, target) : unpack_start(*block, target))) return std::nullopt;
+            if (!(fits ? unpack_block(*block, target) : unpack_start(*block, target))) return damaged();
             done += std::min<uint64_t>(block->size, target.size());
         }
-        return done;
+        return unpacked(done);
     }
 };
 

@@ -11,14 +11,20 @@ constexpr std::array<unsigned char, 6> kMagic = {0xfd, '7', 'z', 'X', 'Z', 0};
 constexpr uint64_t kMemoryLimit =
     160 * kMiB;  // a dictionary of 128 MiB, four times what the kernel's build uses
 
+// A dictionary larger than the limit, or a filter that this liblzma doesn't have: both stand in headers whose
+// checksum was right.
+bool is_over_limits(lzma_ret result) {
+    return result == LZMA_MEMLIMIT_ERROR || result == LZMA_MEM_ERROR || result == LZMA_OPTIONS_ERROR;
+}
+
 class Xz final : public Codec {
   public:
     std::string_view name() const override { return "xz"; }
     bool recognises(std::span<const std::byte> packed) const override { return begins_with(packed, kMagic); }
-    std::optional<uint64_t> unpack(std::span<const std::byte> packed, std::span<std::byte> to,
-                                   Extent extent) const override {
+    Unpacked unpack(std::span<const std::byte> packed, std::span<std::byte> to,
+                    Extent extent) const override {
         lzma_stream stream = LZMA_STREAM_INIT;
-        if (lzma_stream_decoder(&stream, kMemoryLimit, 0) != LZMA_OK) return std::nullopt;
+        if (lzma_stream_decoder(&stream, kMemoryLimit, 0) != LZMA_OK) return over_limits();
         stream.next_in = reinterpret_cast<const uint8_t*>(packed.data());
         stream.avail_in = packed.size();
         stream.next_out = reinterpret_cast<uint8_t*>(to.data());
@@ -27,8 +33,8 @@ class Xz final : public Codec {
         const uint64_t done = to.size() - stream.avail_out;
         lzma_end(&stream);
         const bool full = extent == Extent::kPrefix && result == LZMA_OK && done == to.size();
-        if (result != LZMA_STREAM_END && !full) return std::nullopt;
-        return done;
+        if (result == LZMA_STREAM_END || full) return unpacked(done);
+        return is_over_limits(result) ? over_limits() : damaged();
     }
 };
 

@@ -14,6 +14,16 @@ const Codec& xz_codec();
 const Codec& gzip_codec();
 const Codec& lzo_codec();  // only where CARREL_HAVE_LZO is 1
 
+inline Unpacked unpacked(uint64_t size) {
+    return {Unpacked::Outcome::kDone, size};
+}
+inline Unpacked damaged() {
+    return {Unpacked::Outcome::kDamaged};
+}
+inline Unpacked over_limits() {
+    return {Unpacked::Outcome::kOverLimits};
+}
+
 template <size_t kSize>
 bool begins_with(std::span<const std::byte> bytes, const std::array<unsigned char, kSize>& magic) {
     return bytes.size() >= kSize && std::memcmp(bytes.data(), magic.data(), kSize) == 0;

@@ -75,6 +75,20 @@ Result<void> check_program_headers(const Elf64_Ehdr& header, std::span<const std
                     header.e_phoff, size));
 }
 
+// Programs ask for the dynamic linker, which is "ld-" something everywhere. Not every PT_INTERP means one:
+// FreeBSD's kernel has "/red/herring" there.
+Result<void> check_interpreter(const Elf64_Phdr& header, uint64_t at, std::span<const std::byte> head,
+                               const ElfSource& source) {
+    constexpr uint64_t kLongestPath = 4096;
+    if (header.p_type != PT_INTERP || !inside(header.p_offset, header.p_filesz, head.size())) return {};
+    const uint64_t size = std::min(header.p_filesz, kLongestPath);
+    const std::string_view path(reinterpret_cast<const char*>(head.data() + header.p_offset), size);
+    if (path.find("/ld-") == std::string_view::npos) return {};
+    return bad_file(source.name, at,
+                    "is a program for Linux, not a kernel: it asks for an interpreter (PT_INTERP)",
+                    "name a bzImage (vmlinuz) or an ELF kernel (vmlinux)");
+}
+
 Result<void> check_segment(const ElfSegment& segment, uint64_t at, const ElfSource& source) {
     if (!inside(segment.offset, segment.file_size, source.size)) {
         return bad_file(source.name, at,
@@ -104,8 +118,20 @@ Result<void> check_disjoint(const ElfFile& elf, const ElfSource& source) {
                                     a.paddr + a.mem_size, b.paddr, b.paddr + b.mem_size));
     }
     if (elf.image_size() < kLargestImage) return {};
-    return bad_file(source.name, offsetof(Elf64_Ehdr, e_phoff),
-                    fmt::format("the image spans {:#x} bytes of memory, more than 4 GiB", elf.image_size()));
+    const ElfSegment& last = elf.segments.back();
+    if (last.paddr - elf.lowest() < kLargestImage) {
+        return bad_file(
+            source.name, last.header_at + offsetof(Elf64_Phdr, p_memsz),
+            fmt::format("a segment takes {:#x} bytes of memory (p_memsz), and the image more than "
+                        "4 GiB with it",
+                        last.mem_size));
+    }
+    return bad_file(source.name, last.header_at + offsetof(Elf64_Phdr, p_paddr),
+                    fmt::format("the image spans {:#x} bytes of physical memory, more than 4 GiB, up to a "
+                                "segment at {:#x} (p_paddr)",
+                                elf.image_size(), last.paddr),
+                    "link the kernel with physical load addresses (AT() in its linker script): more --memory "
+                    "doesn't help");
 }
 
 uint64_t end_of_headers(const Elf64_Ehdr& header) {
@@ -117,9 +143,9 @@ uint64_t end_of_headers(const Elf64_Ehdr& header) {
 
 }  // namespace
 
-bool ElfFile::entry_is_physical() const {
-    return std::any_of(segments.begin(), segments.end(), [this](const ElfSegment& segment) {
-        return entry >= segment.paddr && entry - segment.paddr < segment.mem_size;
+bool ElfFile::contains(uint64_t address) const {
+    return std::any_of(segments.begin(), segments.end(), [address](const ElfSegment& segment) {
+        return address >= segment.paddr && address - segment.paddr < segment.mem_size;
     });
 }
 
@@ -142,7 +168,8 @@ Result<ElfFile> parse_elf(std::span<const std::byte> head, const ElfSource& sour
         const uint64_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
         const auto raw_header = copy_at<Elf64_Phdr>(head, at);
         const ElfSegment segment{raw_header.p_offset, raw_header.p_vaddr, raw_header.p_paddr,
-                                 raw_header.p_filesz, raw_header.p_memsz};
+                                 raw_header.p_filesz, raw_header.p_memsz, at};
+        TRY(check_interpreter(raw_header, at, head, source));
         if (raw_header.p_type != PT_LOAD && raw_header.p_type != PT_NOTE) continue;
         if (raw_header.p_type == PT_LOAD && segment.mem_size == 0 && segment.file_size == 0) continue;
         TRY(check_segment(segment, at, source));
@@ -176,16 +203,29 @@ std::string printable(std::span<const std::byte> bytes) {
     return text;
 }
 
-void read_note(uint32_t type, std::string_view owner, std::span<const std::byte> value, ElfNotes& notes) {
-    if (owner == std::string_view("Xen\0", 4) && type == kXenPhys32Entry && value.size() >= 4) {
-        notes.pvh_entry = copy_at<uint32_t>(value, 0);
+struct Note {
+    uint32_t type;
+    std::string_view owner;
+    std::span<const std::byte> value;
+    uint64_t value_at;  // in the file
+};
+
+void read_note(const Note& note, ElfNotes& notes) {
+    if (note.owner == std::string_view("Xen\0", 4) && note.type == kXenPhys32Entry &&
+        note.value.size() >= sizeof(uint32_t)) {
+        // Linux writes 64 bits there, Xen's own definition has 32.
+        const bool wide = note.value.size() >= sizeof(uint64_t);
+        const uint64_t address = wide ? copy_at<uint64_t>(note.value, 0) : copy_at<uint32_t>(note.value, 0);
+        notes.pvh_entry = ElfNotes::PvhEntry{address, note.value_at};
     }
-    if (owner == std::string_view("Linux\0", 6) && type == kLinuxBuildSalt)
-        notes.linux_salt = printable(value);
+    if (note.owner == std::string_view("Linux\0", 6) && note.type == kLinuxBuildSalt)
+        notes.linux_salt = printable(note.value);
 }
 
 // One PT_NOTE: | name size | value size | type | name, padded to 4 | value, padded to 4 | …
-void read_note_segment(std::span<const std::byte> rest, ElfNotes& notes) {
+void read_note_segment(std::span<const std::byte> file, const ElfSegment& segment, ElfNotes& notes) {
+    auto rest = file.subspan(segment.offset, segment.file_size);
+    const std::byte* const begin = file.data();
     for (int i = 0; i < kMostNotes && rest.size() >= sizeof(Elf64_Nhdr); ++i) {
         const auto header = copy_at<Elf64_Nhdr>(rest, 0);
         const uint64_t name_size = padded(header.n_namesz);
@@ -193,7 +233,8 @@ void read_note_segment(std::span<const std::byte> rest, ElfNotes& notes) {
         rest = rest.subspan(sizeof header);
         if (name_size > rest.size() || value_size > rest.size() - name_size) return;
         const std::string_view owner(reinterpret_cast<const char*>(rest.data()), header.n_namesz);
-        read_note(header.n_type, owner, rest.subspan(name_size, header.n_descsz), notes);
+        const auto value = rest.subspan(name_size, header.n_descsz);
+        read_note({header.n_type, owner, value, static_cast<uint64_t>(value.data() - begin)}, notes);
         rest = rest.subspan(name_size + value_size);
     }
 }
@@ -204,7 +245,7 @@ ElfNotes read_notes(std::span<const std::byte> file, const ElfFile& elf) {
     ElfNotes notes;
     for (const ElfSegment& segment : elf.notes) {
         if (!inside(segment.offset, segment.file_size, file.size())) continue;
-        read_note_segment(file.subspan(segment.offset, segment.file_size), notes);
+        read_note_segment(file, segment, notes);
     }
     return notes;
 }

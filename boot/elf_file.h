@@ -15,6 +15,7 @@ struct ElfSegment {
     uint64_t offset;  // in the file
     uint64_t vaddr, paddr;
     uint64_t file_size, mem_size;  // bytes; what the file doesn't give is zero
+    uint64_t header_at = 0;        // its program header, in the file
 };
 
 struct ElfFile {
@@ -26,8 +27,9 @@ struct ElfFile {
 
     uint64_t lowest() const { return segments.front().paddr; }
     uint64_t image_size() const { return segments.back().paddr + segments.back().mem_size - lowest(); }
-    // Whether e_entry is a physical address in the image.
-    bool entry_is_physical() const;
+    // Whether this is a physical address in the image.
+    bool contains(uint64_t address) const;
+    bool entry_is_physical() const { return contains(entry); }
 };
 
 bool is_elf(std::span<const std::byte> head);
@@ -44,7 +46,11 @@ Result<ElfFile> parse_elf(std::span<const std::byte> head, const ElfSource& sour
 
 // What the notes say of interest to a loader (Linux include/xen/interface/elfnote.h).
 struct ElfNotes {
-    std::optional<uint32_t> pvh_entry;
+    struct PvhEntry {
+        uint64_t address;
+        uint64_t at;  // in the file
+    };
+    std::optional<PvhEntry> pvh_entry;
     std::string linux_salt;  // "6.1.0-…": Debian puts the release there; empty: none
 };
 ElfNotes read_notes(std::span<const std::byte> file, const ElfFile& elf);

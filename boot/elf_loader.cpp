@@ -9,7 +9,7 @@
 #include "boot/bad_file.h"
 #include "boot/elf_file.h"
 #include "boot/image_placement.h"
-#include "boot/kaslr.h"
+#include "boot/kernel_place.h"
 #include "boot/linux_entry_x86.h"
 #include "boot/linux_image.h"
 #include "boot/loaders.h"
@@ -19,19 +19,22 @@
 namespace carrel::boot {
 namespace {
 
-constexpr Gpa kInitrdLimit{2 * kGiB};  // initrd_addr_max of Linux, whose header an ELF file lacks
-constexpr uint64_t kEntryAt = 24;      // offset of e_entry
+constexpr uint64_t kEntryAt = 24;  // offset of e_entry
 
 struct ElfKernel {
     ElfFile elf;
     ElfNotes notes;
-    std::vector<std::byte> tail;  // what follows the ELF file: perhaps a relocation table
 };
+
+// The header that would say it is what an ELF file lacks.
+InitrdLimit initrd_limit() {
+    return {Gpa{2 * kGiB}, "Linux's own limit"};
+}
 
 Result<BootProtocol> choose_protocol(const ElfKernel& kernel, const LoadContext& context) {
     const bool pvh = kernel.notes.pvh_entry.has_value();
     const bool linux64 =
-        kernel.elf.entry_is_physical() && !(pvh && kernel.elf.entry == *kernel.notes.pvh_entry);
+        kernel.elf.entry_is_physical() && !(pvh && kernel.elf.entry == kernel.notes.pvh_entry->address);
     BootProtocol protocol = context.request.protocol;
     if (protocol == BootProtocol::kAuto) protocol = linux64 ? BootProtocol::kLinux64 : BootProtocol::kPvh;
     if (protocol == BootProtocol::kPvh ? pvh : kernel.elf.entry_is_physical()) return protocol;
@@ -43,38 +46,59 @@ Result<BootProtocol> choose_protocol(const ElfKernel& kernel, const LoadContext&
         "take a kernel that is meant to be booted (for Linux: vmlinuz, or a vmlinux with CONFIG_PVH)");
 }
 
-// Only a kernel with a relocation table is known to run elsewhere than where it is linked.
-bool is_relocatable(const ElfKernel& kernel) {
-    return RelocationTable::parse(kernel.tail).has_value() &&
-           kernel.elf.lowest() % kLeastKernelAlignment == 0;
+// What follows the ELF file, if that may be a relocation table. Copied, because the file may change while a
+// table in it is checked and then used; not for an image that is larger than memory and won't be loaded.
+std::vector<std::byte> copy_table(const LoadContext& context, const ElfFile& elf) {
+    const auto file = context.image.bytes();
+    if (elf.end >= file.size() || elf.image_size() > context.memory.map().low().size) return {};
+    const auto tail = file.subspan(elf.end);
+    if (tail.size() > elf.image_size() || !RelocationTable::is_likely(tail)) return {};
+    return {tail.begin(), tail.end()};
+}
+
+// Only a kernel with a relocation table of its own is known to run elsewhere than where it is linked.
+bool is_relocatable(const ElfFile& elf, std::span<const std::byte> tail) {
+    const auto table = RelocationTable::parse(tail);
+    return table && table->fits(elf.segments.front().vaddr, elf.image_size()) &&
+           elf.lowest() % kLeastKernelAlignment == 0;
+}
+
+// CPUs without paging run in the first 4 GiB (Xen docs/misc/pvh.pandoc).
+Result<uint32_t> check_pvh_entry(const LoadContext& context, const ElfKernel& kernel) {
+    const ElfNotes::PvhEntry& entry = *kernel.notes.pvh_entry;
+    if (entry.address > UINT32_MAX) {
+        return bad_file(
+            context.image.name(), entry.at,
+            fmt::format("the PVH note's entry {:#x} lies above 4 GiB, where 32-bit code can't run",
+                        entry.address));
+    }
+    if (!kernel.elf.contains(entry.address)) {
+        return bad_file(context.image.name(), entry.at,
+                        fmt::format("the PVH note's entry {:#x} lies outside the image's physical addresses",
+                                    entry.address));
+    }
+    return static_cast<uint32_t>(entry.address);
 }
 
 Result<void> load_pvh(LoadContext& context, const ElfKernel& kernel) {
-    ImageNeeds needs;
-    needs.preferred = Gpa{kernel.elf.lowest()};
-    needs.image_size = needs.after = kernel.elf.image_size();
-    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, kInitrdLimit, false));
+    TRY_ASSIGN(const uint32_t entry, check_pvh_entry(context, kernel));
+    const ImageNeeds needs = needs_of_elf(kernel.elf, context.image.name());
+    TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(), false));
     context.result.image_base = base;
     context.result.image_size = needs.image_size;
     auto window = context.memory.window(base, needs.image_size);
     CHECK(window.has_value());
     place_from_bytes(kernel.elf, context.image.bytes(), window->bytes());
     window->complete(needs.image_size);
-    return enter_pvh(context, *kernel.notes.pvh_entry);
+    return enter_pvh(context, entry);
 }
 
 Result<void> load_by_64bit_entry(LoadContext& context, const ElfKernel& kernel) {
     const setup_header header = default_setup_header();
-    return load_linux64(context, {kernel.elf, context.image.bytes(), kernel.tail, kLeastKernelAlignment,
-                                  is_relocatable(kernel), kInitrdLimit, header});
-}
-
-// Copied, because the file may change while a table in it is checked and then used. Longer than the image: no
-// table.
-std::vector<std::byte> copy_tail(const ElfFile& elf, std::span<const std::byte> file) {
-    if (elf.end >= file.size() || file.size() - elf.end > elf.image_size()) return {};
-    const auto tail = file.subspan(elf.end);
-    return {tail.begin(), tail.end()};
+    const auto tail = copy_table(context, kernel.elf);
+    return load_linux64(context,
+                        {kernel.elf, context.image.name(), context.image.bytes(), tail, kLeastKernelAlignment,
+                         is_relocatable(kernel.elf, tail), initrd_limit(), header});
 }
 
 class ElfLoader final : public BootLoader {
@@ -87,7 +111,6 @@ class ElfLoader final : public BootLoader {
         ElfKernel kernel;
         TRY_ASSIGN(kernel.elf, parse_elf(bytes, {image.name(), bytes.size()}));
         kernel.notes = read_notes(bytes, kernel.elf);
-        kernel.tail = copy_tail(kernel.elf, bytes);
         LoadContext context(image, request, memory);
         TRY_ASSIGN(const BootProtocol protocol, choose_protocol(kernel, context));
         const bool pvh = protocol == BootProtocol::kPvh;

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <vector>
 
-#include "boot/zero_bytes.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel::boot {
@@ -39,7 +38,9 @@ std::vector<Move> plan_moves(const ElfFile& elf, const UnpackedPayload& payload)
     for (const ElfSegment& segment : elf.segments) {
         Move move{segment.offset, image_at + (segment.paddr - elf.lowest()), segment.file_size,
                   segment.file_size, segment.mem_size};
-        if (move.from != move.to) move.moved = without_zero_tail(payload.room.subspan(move.from, move.size));
+        if (move.from != move.to) {
+            move.moved = without_zero_tail(payload.room, {move.from, move.from + move.size}, payload.skipped);
+        }
         moves.push_back(move);
     }
     return moves;

@@ -17,6 +17,7 @@
 #include <span>
 
 #include "boot/elf_file.h"
+#include "boot/zero_bytes.h"
 #include "vmm/memory/guest_memory.h"
 
 namespace carrel::boot {
@@ -31,6 +32,7 @@ void place_from_bytes(const ElfFile& elf, std::span<const std::byte> file, std::
 struct UnpackedPayload {
     std::span<std::byte> room;
     uint64_t size = 0;
+    std::span<const ByteRange> skipped = {};  // zeros of it that the codec left out
 };
 bool place_unpacked(const ElfFile& elf, const UnpackedPayload& payload);
 

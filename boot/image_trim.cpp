@@ -6,7 +6,6 @@
 #include <cstring>
 #include <optional>
 
-#include "boot/zero_bytes.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel::boot {
@@ -31,7 +30,8 @@ std::optional<ImageRange> place_of(const ElfFile& elf, const Elf64_Shdr& section
 
 }  // namespace
 
-std::vector<ImageRange> find_stored_zeros(const ElfFile& elf, std::span<const std::byte> payload) {
+std::vector<ImageRange> find_stored_zeros(const ElfFile& elf, std::span<const std::byte> payload,
+                                          std::span<const ByteRange> skipped) {
     std::vector<ImageRange> found;
     if (payload.size() < sizeof(Elf64_Ehdr)) return found;
     Elf64_Ehdr header;
@@ -43,9 +43,8 @@ std::vector<ImageRange> find_stored_zeros(const ElfFile& elf, std::span<const st
         Elf64_Shdr section;
         std::memcpy(&section, payload.data() + at, sizeof section);
         const auto place = is_large_data(section) ? place_of(elf, section) : std::nullopt;
-        if (place && without_zero_tail(payload.subspan(section.sh_offset, section.sh_size)) == 0) {
-            found.push_back(*place);
-        }
+        const ByteRange stored{section.sh_offset, section.sh_offset + section.sh_size};
+        if (place && without_zero_tail(payload, stored, skipped) == 0) found.push_back(*place);
     }
     return found;
 }

@@ -6,22 +6,38 @@
 #include <cerrno>
 
 #include "boot/boot_layout_x86.h"
-#include "boot/kernel_image.h"
 
 namespace carrel::boot {
+namespace {
 
-Result<std::optional<Initrd>> place_initrd(const InputFile* file, Gpa limit, RangeAllocator& ranges) {
-    if (file == nullptr) return std::optional<Initrd>{};
-    TRY_ASSIGN(const FileIdentity identity, identify_input(*file, "an initrd"));
-    const auto base = ranges.highest(
-        {identity.size, kPageSize, layout::kLowReservedEnd, std::min(limit, address_map::kHoleStart)});
-    if (!base) {
-        return usage_error(fmt::format("the initrd {} ({} KiB) doesn't fit into guest memory below {:#x}",
-                                       file->name, identity.size / kKiB, raw(limit)),
+// Says whether more memory would help.
+Error no_room(const std::string& name, const PlaceRequest& wish, const InitrdLimit& limit,
+              const RangeAllocator& ranges) {
+    const std::string what = fmt::format("the initrd {} ({} KiB) doesn't fit into guest memory", name,
+                                         (wish.size + kKiB - 1) / kKiB);
+    if (ranges.in_most_low_ram().highest(wish)) {
+        return usage_error(fmt::format("{} below {:#x}", what, raw(wish.to)),
                            "give more --memory or a smaller initrd");
     }
-    TRY(ranges.claim(*base, identity.size, "the initrd"));
-    return std::optional(Initrd{*base, identity.size});
+    const std::string why =
+        limit.end > wish.to ? "where carrel's room for it ends" : "where this kernel takes it: " + limit.from;
+    return usage_error(fmt::format("{} below {:#x} ({})", what, raw(wish.to), why),
+                       "give a smaller initrd: more --memory doesn't help");
+}
+
+}  // namespace
+
+Result<std::optional<Initrd>> place_initrd(const InputFile* file, const InitrdLimit& limit,
+                                           RangeAllocator& ranges) {
+    if (file == nullptr) return std::optional<Initrd>{};
+    TRY_ASSIGN(const FileState state, examine_input(*file, "an initrd"));
+    const uint64_t size = state.identity.size;
+    const PlaceRequest wish{size, kPageSize, layout::kLowReservedEnd,
+                            std::min(limit.end, address_map::kHoleStart)};
+    const auto base = ranges.highest(wish);
+    if (!base) return no_room(file->name, wish, limit, ranges);
+    TRY(ranges.claim(*base, size, "the initrd"));
+    return std::optional(Initrd{*base, size, state});
 }
 
 Result<void> read_initrd(const InputFile& file, const Initrd& initrd, GuestMemory& memory) {
@@ -41,7 +57,7 @@ Result<void> read_initrd(const InputFile& file, const Initrd& initrd, GuestMemor
         done += static_cast<uint64_t>(got);
     }
     window->complete(initrd.size);
-    return {};
+    return check_unchanged(file.fd.get(), file.name, initrd.file);
 }
 
 }  // namespace carrel::boot

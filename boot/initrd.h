@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "boot/kernel_image.h"
 #include "boot/loader.h"
 #include "boot/range_allocator.h"
 
@@ -12,11 +13,19 @@ namespace carrel::boot {
 struct Initrd {
     Gpa base{0};
     uint64_t size = 0;
+    FileState file = {};  // before it is read
 };
 
-// Claims the highest place below `limit` and the end of low RAM. Nothing for no file. `limit` is exclusive.
-Result<std::optional<Initrd>> place_initrd(const InputFile* file, Gpa limit, RangeAllocator& ranges);
-// Fills the place from the file, which must still have its bytes.
+// How high a kernel takes its initrd.
+struct InitrdLimit {
+    Gpa end{0};        // exclusive
+    std::string from;  // who says so: "initrd_addr_max at offset 0x22c of vmlinuz"
+};
+
+// Claims the highest place below `limit` and the end of low RAM. Nothing for no file.
+Result<std::optional<Initrd>> place_initrd(const InputFile* file, const InitrdLimit& limit,
+                                           RangeAllocator& ranges);
+// Fills the place from the file, which must still be what it was.
 Result<void> read_initrd(const InputFile& file, const Initrd& initrd, GuestMemory& memory);
 
 }  // namespace carrel::boot

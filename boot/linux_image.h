@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "boot/elf_file.h"
 #include "boot/load_context.h"
@@ -19,17 +20,19 @@ struct LinuxImage {
     std::span<std::byte> bytes;        // of the image, in guest memory
     std::span<const std::byte> table;  // what follows the ELF file; perhaps a relocation table
     uint64_t alignment;                // of the virtual base
+    bool movable;                      // physically
 };
 
 // How a kernel's ELF file is loaded whose bytes are all at hand: a vmlinux, or a payload that was unpacked
 // before. They are copied once; `tail` is what follows the ELF file, and nobody else may change it meanwhile.
 struct LinuxSource {
     const ElfFile& elf;
+    std::string name;  // of the ELF file, for messages
     std::span<const std::byte> bytes;
     std::span<const std::byte> tail;
     uint64_t alignment;
     bool movable;
-    Gpa initrd_limit;  // exclusive
+    InitrdLimit initrd_limit;
     const setup_header& header;
 };
 Result<void> load_linux64(LoadContext& context, const LinuxSource& source);

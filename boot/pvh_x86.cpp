@@ -60,9 +60,20 @@ void write_start_info(LoadContext& context, const BootBlock& block) {
     CHECK(context.memory.write(at, info));
 }
 
+// PVH itself has no limit, and a kernel other than Linux may take more.
+void note_long_cmdline(LoadContext& context) {
+    constexpr size_t kLinuxTakes = 2047;  // COMMAND_LINE_SIZE - 1 of x86; arch/x86/platform/pvh/enlighten.c
+    const size_t size = context.request.cmdline.size();
+    if (size <= kLinuxTakes) return;
+    context.result.notes.push_back(
+        fmt::format("the command line has {} characters: Linux, started by its PVH entry, takes the first {}",
+                    size, kLinuxTakes));
+}
+
 }  // namespace
 
 Result<void> enter_pvh(LoadContext& context, uint32_t entry) {
+    note_long_cmdline(context);
     TRY_ASSIGN(const BootBlock block, BootBlock::create(context, false));
     write_start_info(context, block);
     if (context.initrd) TRY(read_initrd(*context.request.initrd, *context.initrd, context.memory));

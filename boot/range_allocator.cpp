@@ -21,6 +21,12 @@ std::string describe(Gpa base, uint64_t size, const std::string& what) {
 
 }  // namespace
 
+RangeAllocator RangeAllocator::in_most_low_ram() const {
+    RangeAllocator other = *this;
+    other.ram_ = RamMap::of_size(raw(address_map::kHoleStart)).ranges;
+    return other;
+}
+
 Result<void> RangeAllocator::check_free(Gpa base, uint64_t size, const std::string& what) const {
     const auto end = end_of(base, size);
     const bool in_ram = end && std::any_of(ram_.begin(), ram_.end(), [&](const RamRange& ram) {
@@ -32,7 +38,7 @@ Result<void> RangeAllocator::check_free(Gpa base, uint64_t size, const std::stri
     }
     if (const Claim* other = claim_at(base, *end)) {
         return usage_error(describe(base, size, what) + ", where " + other->what + " is",
-                           "this kernel can't be loaded beside it; give more --memory or another kernel");
+                           "it can't be loaded there: link it for other addresses");
     }
     return {};
 }

@@ -32,6 +32,10 @@ class RangeAllocator {
   public:
     explicit RangeAllocator(const RamMap& map) : ram_(map.ranges) {}
 
+    // The same claims in a machine whose RAM reaches the PCI hole: what doesn't fit there either won't be
+    // helped by more memory.
+    RangeAllocator in_most_low_ram() const;
+
     // Whether this very range can be taken for `what` ("the kernel's image"). The error says what is in the
     // way.
     Result<void> check_free(Gpa base, uint64_t size, const std::string& what) const;

@@ -25,7 +25,7 @@ uint64_t offset_of(const std::byte* word, uint64_t link_address) {
 }
 
 // The addresses, sign-extended, form one interval with the image in it: the least and the greatest decide.
-bool all_inside(std::span<const std::byte> words, const LinkedImage& image, size_t width) {
+bool all_inside(std::span<const std::byte> words, uint64_t link_address, uint64_t size, size_t width) {
     if (words.empty()) return true;
     int32_t least = INT32_MAX;
     int32_t greatest = INT32_MIN;
@@ -34,9 +34,9 @@ bool all_inside(std::span<const std::byte> words, const LinkedImage& image, size
         least = std::min(least, word);
         greatest = std::max(greatest, word);
     }
-    const auto base = static_cast<int64_t>(image.link_address);
-    if (image.bytes.size() < width || base < INT32_MIN || base > least) return false;
-    return static_cast<uint64_t>(int64_t{greatest} - base) <= image.bytes.size() - width;
+    const auto base = static_cast<int64_t>(link_address);
+    if (size < width || base < INT32_MIN || base > least) return false;
+    return static_cast<uint64_t>(int64_t{greatest} - base) <= size - width;
 }
 
 template <class T>
@@ -64,9 +64,13 @@ size_t find_zero(std::span<const std::byte> bytes, size_t at) {
 
 }  // namespace
 
+bool RelocationTable::is_likely(std::span<const std::byte> bytes) {
+    return bytes.size() >= 2 * kWord && bytes.size() <= kMostBytes && bytes.size() % kWord == 0 &&
+           load<uint32_t>(bytes.data()) == 0;
+}
+
 std::optional<RelocationTable> RelocationTable::parse(std::span<const std::byte> bytes) {
-    if (bytes.size() < 2 * kWord || bytes.size() % kWord != 0) return std::nullopt;
-    if (find_zero(bytes, 0) != 0) return std::nullopt;
+    if (!is_likely(bytes)) return std::nullopt;
     // What follows each zero, up to the next one or the end.
     std::vector<std::span<const std::byte>> lists;
     for (size_t at = 0; at < bytes.size() && lists.size() <= 3;) {
@@ -81,12 +85,14 @@ std::optional<RelocationTable> RelocationTable::parse(std::span<const std::byte>
     table.words32_ = lists.back();
     table.lists_ = static_cast<int>(lists.size());
     table.size_ = bytes.size() / kWord - lists.size();
+    if (table.size_ == 0) return std::nullopt;
     return table;
 }
 
-bool RelocationTable::fits(const LinkedImage& image) const {
-    return all_inside(words32_, image, sizeof(uint32_t)) && all_inside(inverse32_, image, sizeof(uint32_t)) &&
-           all_inside(words64_, image, sizeof(uint64_t));
+bool RelocationTable::fits(uint64_t link_address, uint64_t size) const {
+    return all_inside(words32_, link_address, size, sizeof(uint32_t)) &&
+           all_inside(inverse32_, link_address, size, sizeof(uint32_t)) &&
+           all_inside(words64_, link_address, size, sizeof(uint64_t));
 }
 
 void RelocationTable::apply(const LinkedImage& image, uint64_t delta) const {

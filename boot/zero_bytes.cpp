@@ -1,61 +1,34 @@
 #include "boot/zero_bytes.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
-#include <array>
 
 #include "vmm/model/gpa.h"
 
 namespace carrel::boot {
 namespace {
 
-size_t last_step(size_t size, size_t step) {
-    return size % step != 0 ? size % step : step;
-}
-
-// The zeros at the end of what may be populated.
-size_t without_zero_pages(std::span<const std::byte> bytes) {
-    size_t size = bytes.size();
-    while (size != 0) {
-        const size_t step = last_step(size, kPageSize);
-        if (!is_zero(bytes.subspan(size - step, step))) return size;
-        size -= step;
-    }
-    return 0;
+uint64_t last_step(uint64_t size) {
+    return size % kPageSize != 0 ? size % kPageSize : kPageSize;
 }
 
 }  // namespace
 
-// mincore(2): for private memory, which pages are mapped.
-bool is_untouched(std::span<const std::byte> memory) {
-    std::array<unsigned char, kHugePageSize / kPageSize> present;
-    auto at = reinterpret_cast<uintptr_t>(memory.data()) & ~(kPageSize - 1);
-    const auto end = reinterpret_cast<uintptr_t>(memory.data()) + memory.size();
-    while (at < end) {
-        const uintptr_t length = std::min<uintptr_t>(end - at, kHugePageSize);
-        if (::mincore(reinterpret_cast<void*>(at), length, present.data()) != 0) return false;
-        const auto pages = static_cast<std::ptrdiff_t>((length + kPageSize - 1) / kPageSize);
-        if (std::any_of(present.begin(), present.begin() + pages,
-                        [](unsigned char p) { return (p & 1) != 0; })) {
-            return false;
+uint64_t without_zero_tail(std::span<const std::byte> bytes, ByteRange range,
+                           std::span<const ByteRange> known_zero) {
+    uint64_t end = range.end;
+    while (end > range.begin) {
+        while (!known_zero.empty() && known_zero.back().begin >= end) {
+            known_zero = known_zero.first(known_zero.size() - 1);
         }
-        at += length;
-    }
-    return true;
-}
-
-size_t without_zero_tail(std::span<const std::byte> memory) {
-    size_t size = memory.size();
-    while (size != 0) {
-        // Pieces that end at the host's huge pages: what shares one has been touched with it.
-        const uintptr_t end = reinterpret_cast<uintptr_t>(memory.data()) + size;
-        const size_t step = std::min(size, last_step(end, kHugePageSize));
-        const auto piece = memory.subspan(size - step, step);
-        if (!is_untouched(piece)) {
-            if (const size_t left = without_zero_pages(piece); left != 0) return size - step + left;
+        const ByteRange below = known_zero.empty() ? ByteRange{} : known_zero.back();
+        if (below.end >= end) {
+            end = std::max(below.begin, range.begin);
+            continue;
         }
-        size -= step;
+        const uint64_t least = std::max(range.begin, below.end);
+        const uint64_t step = std::min(last_step(end - range.begin), end - least);
+        if (!is_zero(bytes.subspan(end - step, step))) return end - range.begin;
+        end -= step;
     }
     return 0;
 }

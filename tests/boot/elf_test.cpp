@@ -1,42 +1,15 @@
 #include "boot/elf_file.h"
 
 #include <asm/bootparam.h>
+#include <fmt/core.h>
 
-#include "boot/kernel_image.h"
-#include "boot/loader.h"
-#include "tests/boot/files.h"
-#include "tests/catch.h"
+#include "tests/boot/checks.h"
 
 using namespace carrel;
 using namespace carrel::boot;
 using namespace carrel::boot::testing;
 
 namespace {
-
-Result<BootResult> load(const Bytes& file, const BootRequest& request, GuestMemory& memory) {
-    return load_kernel(KernelImage::embedded(file, "guest.elf"), request, memory);
-}
-
-// The sentence of the error that loading `file` must end in.
-std::string refusal(const Bytes& file, const BootRequest& request = {}) {
-    const auto memory = make_memory(64 * kMiB);
-    const auto result = load(file, request, *memory);
-    REQUIRE_FALSE(result.ok());
-    CHECK(result.error().fault == Fault::kUsage);
-    CHECK_FALSE(result.error().advice.empty());
-    return result.error().sentence();
-}
-
-bool contains(const std::string& text, const std::string& part) {
-    INFO(text);
-    return text.find(part) != std::string::npos;
-}
-
-bool all_bytes(const GuestMemory& memory, uint64_t at, uint64_t size, int value) {
-    const auto bytes = memory.slice(Gpa{at}, size);
-    return bytes &&
-           std::all_of(bytes->begin(), bytes->end(), [&](std::byte b) { return b == std::byte(value); });
-}
 
 // What the guest finds behind the address in RSI.
 boot_params params_of(const BootResult& result, const GuestMemory& memory) {
@@ -212,8 +185,10 @@ TEST_CASE("ELF: hostile headers are refused with the offset where they are") {
     CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_memsz = 0x10; })), at));
     CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_paddr = ~0ull - 0x10; })), "wraps"));
     CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_paddr = 0x1000080; })), "overlap"));
-    CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_memsz = 8ull << 30; })), "4 GiB"));
-    CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_paddr = 0x10000000; })), "give more --memory"));
+    const auto large = with([](Elf64_Phdr& h) { h.p_memsz = 8ull << 30; });
+    CHECK(contains(refusal(large), "offset 0xa0: a segment takes 0x200000000 bytes of memory (p_memsz)"));
+    CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_paddr = 0x10000000; })),
+                   "give at least --memory 273M"));
     CHECK(contains(refusal(with([](Elf64_Phdr& h) { h.p_paddr = 0x0f0000; })), "a reserved range"));
     Bytes none = make_elf({});
     put(none, offsetof(Elf64_Ehdr, e_phnum), uint16_t{0});
@@ -266,6 +241,71 @@ TEST_CASE("what is no kernel at all is called by its name") {
     CHECK(contains(refusal(Bytes{std::byte{0x7f}}), "neither a bzImage"));
 }
 
+TEST_CASE("PVH: a note whose entry nobody can enter is refused where it stands in the file") {
+    ElfSpec spec;
+    spec.entry = kLinkBase;
+    spec.pvh_entry = 0xdead0000;
+    Bytes elf = make_elf(spec);
+    const uint64_t value_at = elf_header(elf, 1).p_offset + 16;
+    const std::string at = fmt::format("offset {:#x}", value_at);
+    CHECK(contains(refusal(elf), at + ": the PVH note's entry 0xdead0000 lies outside the image"));
+    put(elf, value_at, uint64_t{0x1000'0000'0000} + kPhysicalBase);
+    CHECK(contains(refusal(elf), at + ": the PVH note's entry 0x100001000000 lies above 4 GiB"));
+    put(elf, value_at, uint64_t{kPhysicalBase});
+    const auto memory = make_memory(64 * kMiB);
+    CHECK(load(elf, {}, *memory).ok());
+}
+
+TEST_CASE("PVH: a command line that is longer than Linux takes is noted") {
+    ElfSpec spec;
+    spec.pvh_entry = kPhysicalBase;
+    for (const size_t size : {2047u, 2048u}) {
+        BootRequest request;
+        request.cmdline = std::string(size, 'x');
+        const auto memory = make_memory(64 * kMiB);
+        const auto result = load(make_elf(spec), request, *memory);
+        REQUIRE(result.ok());
+        REQUIRE(result->notes.size() == (size > 2047 ? 1 : 0));
+        if (size > 2047) CHECK(contains(result->notes[0], "2048 characters: Linux"));
+    }
+}
+
+TEST_CASE("ELF: a program for Linux is no kernel; an interpreter that is no dynamic linker doesn't matter") {
+    const auto with = [](std::string_view path) {
+        ElfSpec spec;
+        spec.segments = {{kPhysicalBase, 0x100, 0x100}, {kPhysicalBase + 0x1000, path.size(), path.size()}};
+        Bytes elf = make_elf(spec);
+        Elf64_Phdr header = elf_header(elf, 1);
+        header.p_type = PT_INTERP;
+        set_elf_header(elf, 1, header);
+        std::memcpy(elf.data() + header.p_offset, path.data(), path.size());
+        return elf;
+    };
+    const std::string program = refusal(with("/lib64/ld-linux-x86-64.so.2"));
+    CHECK(contains(program, "offset 0x78: is a program for Linux, not a kernel"));
+    const auto memory = make_memory(64 * kMiB);
+    CHECK(load(with("/red/herring"), {}, *memory).ok());  // FreeBSD's kernel
+}
+
+TEST_CASE("zeros behind a vmlinux are no relocation table: it stays where it is linked") {
+    for (const size_t words : {1u, 2u, 3u, 4u}) {
+        ElfSpec spec;
+        spec.tail.assign(words, 0);
+        for (int i = 0; i < 8; ++i) {
+            const Bytes seed(64, static_cast<std::byte>(i * 37 + 1));
+            BootRequest request;
+            request.entropy = seed;
+            const auto memory = make_memory(256 * kMiB);
+            const auto result = load(make_elf(spec), request, *memory);
+            REQUIRE(result.ok());
+            CHECK(result->image_base == Gpa{kPhysicalBase});
+            CHECK(result->virtual_base == kLinkBase);
+            REQUIRE(result->notes.size() == 1);
+            CHECK(contains(result->notes[0], "stays at the addresses it is linked for"));
+        }
+    }
+}
+
 TEST_CASE("a relocation table behind a vmlinux is used; one that points outside only costs KASLR") {
     ElfSpec spec;
     const auto link = static_cast<uint32_t>(kLinkBase);
@@ -295,6 +335,7 @@ TEST_CASE("a relocation table behind a vmlinux is used; one that points outside 
         REQUIRE(result->notes.size() == 1);
         CHECK(contains(result->notes[0], "outside the image"));
         CHECK(result->virtual_base == kLinkBase);
+        CHECK(result->image_base == Gpa{kPhysicalBase});
         CHECK(all_bytes(*memory, raw(result->image_base), 0x100, 0x11));
     }
 }

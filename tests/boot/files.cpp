@@ -229,6 +229,28 @@ Bytes make_bzimage(const Bytes& payload, Packing packing) {
     return file;
 }
 
+Bytes make_bzimage_of(Bytes stream, size_t size) {
+    Bytes file = make_bzimage({std::byte{0}}, Packing::kNone);
+    auto header = get<setup_header>(file, offsetof(boot_params, hdr));
+    put(stream, stream.size(), static_cast<uint32_t>(size));
+    header.payload_length = static_cast<uint32_t>(stream.size());
+    put(file, offsetof(boot_params, hdr), header);
+    file.resize(kSetupSize + kCodeSize);
+    file.insert(file.end(), stream.begin(), stream.end());
+    return file;
+}
+
+Bytes make_zstd_frame(const Bytes& payload, unsigned window_log) {
+    Bytes frame;
+    put(frame, 0, uint32_t{0xfd2fb528});
+    put(frame, 4, uint8_t{0});  // no content size, no checksum
+    put(frame, 5, static_cast<uint8_t>((window_log - 10) << 3));
+    const auto block = static_cast<uint32_t>(payload.size() << 3 | 1);  // the last one
+    for (const unsigned shift : {0u, 8u, 16u}) frame.push_back(static_cast<std::byte>(block >> shift));
+    frame.insert(frame.end(), payload.begin(), payload.end());
+    return frame;
+}
+
 InputFile make_file(const Bytes& bytes, const std::string& name) {
     Fd fd(::memfd_create(name.c_str(), MFD_CLOEXEC));
     size_t done = 0;

@@ -55,6 +55,10 @@ const std::vector<Packing>& known_packings();  // those that this build can unpa
 Bytes pack(const Bytes& payload, Packing packing);
 // A bzImage of protocol 2.15 around it, with one setup sector.
 Bytes make_bzimage(const Bytes& payload, Packing packing);
+// The same around a packed stream, which unpacks to `size` bytes.
+Bytes make_bzimage_of(Bytes stream, size_t size);
+// A zstd frame that asks for a window of 2^`window_log` bytes, in one raw block (RFC 8878, 3.1.1).
+Bytes make_zstd_frame(const Bytes& payload, unsigned window_log);
 inline constexpr size_t kSetupSize = 1024;
 inline constexpr size_t kCodeSize = 0x400;  // of protected-mode code before the payload
 // Offset in the file of a field of the setup header.

@@ -48,6 +48,11 @@ int main(int argc, char** argv) {
         write(folder / "loader" / (std::string("bzimage-") + name),
               make_bzimage(make_elf(moving()), packing));
     }
+    ElfSpec zeros;
+    zeros.tail = {0, 0, 0};
+    write(folder / "loader/elf-zeros-behind", make_elf(zeros));
+    const Bytes small = make_elf({});
+    write(folder / "loader/bzimage-zstd-window", make_bzimage_of(make_zstd_frame(small, 31), small.size()));
     for (const bool inverse : {false, true}) {
         Bytes bytes;
         for (const uint32_t word : table(inverse)) put(bytes, bytes.size(), word);
