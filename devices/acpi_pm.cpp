@@ -88,29 +88,18 @@ void AcpiPm::write_control_high(uint8_t value) {
     state_.control = written & kControlKept;
     if ((written & kSleepEnable) == 0) return;
     if ((written & kSleepType) >> kSleepTypeShift == address_map::kSleepTypeS5)
-        power_.on_power_off();
-    else
-        ++ignored_sleeps_;
+        power_.on_power_off();  // no other sleep state is announced
 }
 
 void AcpiPm::update_sci() {
     sci_.set((state_.status & state_.enable) != 0);
 }
 
-void AcpiPm::press_power_button() {
+bool AcpiPm::press_power_button() {
     MutexLock lock(mutex_);
     state_.status |= kPowerButton;
     update_sci();
-}
-
-bool AcpiPm::listens_to_power_button() const {
-    MutexLock lock(mutex_);
     return (state_.enable & kPowerButton) != 0;
-}
-
-uint64_t AcpiPm::ignored_sleeps() const {
-    MutexLock lock(mutex_);
-    return ignored_sleeps_;
 }
 
 void AcpiPm::reset() {

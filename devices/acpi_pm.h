@@ -70,13 +70,9 @@ class AcpiPm final : public Device {
     void save(ByteWriter& writer) const override EXCLUDES(mutex_);
     Result<void> restore(ByteReader& reader) override EXCLUDES(mutex_);
 
-    // Asks the guest to shut down. Any thread. Nothing happens if the guest hasn't enabled the button; see
-    // listens_to_power_button().
-    void press_power_button() EXCLUDES(mutex_);
-    // Whether an ACPI driver is there to hear it.
-    bool listens_to_power_button() const EXCLUDES(mutex_);
-    // Writes to SLP_EN that asked for a sleep state we don't have.
-    uint64_t ignored_sleeps() const EXCLUDES(mutex_);
+    // Asks the guest to shut down. Any thread. False: the guest hasn't enabled the button, so that nothing
+    // happens until it does.
+    bool press_power_button() EXCLUDES(mutex_);
 
   private:
     using Image = std::array<std::byte, kSize>;
@@ -92,7 +88,6 @@ class AcpiPm final : public Device {
     PowerListener& power_;
     mutable Mutex mutex_;
     AcpiPmState state_ GUARDED_BY(mutex_);
-    uint64_t ignored_sleeps_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace carrel

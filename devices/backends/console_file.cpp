@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -14,8 +15,7 @@ constexpr unsigned kOwnerOnly = 0600;
 
 Result<StreamFd> open_console_file(Opener& opener, const std::string& path) {
     if (path.empty()) return usage_error("--serial file: needs a path", "write --serial file:PATH");
-    auto file =
-        opener.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_NOCTTY | O_NONBLOCK, kOwnerOnly);
+    auto file = opener.open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK, kOwnerOnly);
     if (!file.ok()) {
         Error error = std::move(file).error();
         error.fault = Fault::kUsage;
@@ -23,6 +23,11 @@ Result<StreamFd> open_console_file(Opener& opener, const std::string& path) {
         return error;
     }
     return StreamFd::own(std::move(*file));
+}
+
+void empty_before_use(int file) {
+    struct stat status {};
+    if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode)) (void)!::ftruncate(file, 0);
 }
 
 }  // namespace carrel

@@ -155,7 +155,7 @@ void ConsoleInput::wait_for_foreground() {
 
 void ConsoleInput::after(Nanoseconds delay, std::function<void()> task) {
     if (timer_ != 0) loop_.cancel(timer_);
-    timer_ = loop_.at(clock_.now() + delay, [this, work = std::move(task)] {
+    timer_ = loop_.after(delay, [this, work = std::move(task)] {
         timer_ = 0;
         work();
     });

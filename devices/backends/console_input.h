@@ -15,11 +15,11 @@
 
 #include "devices/backends/escape_keys.h"
 #include "devices/backends/loop_signal.h"
-#include "devices/backends/stream_fd.h"
 #include "devices/backends/terminal.h"
 #include "vmm/base/byte_sink.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/event_loop.h"
+#include "vmm/base/stream_fd.h"
 
 namespace carrel {
 
@@ -68,7 +68,6 @@ class ConsoleInput final : public RoomListener {
     size_t pending() const { return pending_.size() - fed_; }
     size_t limit() const { return options_.terminal != nullptr ? kTerminalPendingLimit : kPendingLimit; }
 
-    const SystemClock clock_;
     EventLoop& loop_;
     StreamFd source_;
     ByteReceiver& receiver_;

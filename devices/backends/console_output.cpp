@@ -90,7 +90,7 @@ void ConsoleOutput::after(Nanoseconds delay) {
         hurried_ = false;
     }
     if (timer_ != 0) return;
-    timer_ = loop_.at(clock_.now() + delay, [this] { on_pause_over(); });
+    timer_ = loop_.after(delay, [this] { on_pause_over(); });
 }
 
 void ConsoleOutput::on_pause_over() {
@@ -142,7 +142,7 @@ void ConsoleOutput::give_up(int error) {
 }
 
 bool ConsoleOutput::wait_writable(Nanoseconds deadline, int stop_fd) {
-    const Nanoseconds left = deadline - clock_.now();
+    const Nanoseconds left = deadline - loop_.clock().now();
     if (left <= 0) return false;
     std::array<pollfd, 2> ready{
         {{.fd = fd_, .events = POLLOUT, .revents = 0}, {.fd = stop_fd, .events = POLLIN, .revents = 0}}};
@@ -166,7 +166,7 @@ bool ConsoleOutput::deliver_until(Nanoseconds deadline, int stop_fd) {
 }
 
 size_t ConsoleOutput::drain(Nanoseconds time, int stop_fd) {
-    const Nanoseconds begin = clock_.now();
+    const Nanoseconds begin = loop_.clock().now();
     const uint64_t before = counts().delivered;
     if (deliver_until(begin + time / 2, stop_fd)) return 0;
     // What the reader took in the first half of the time, it may take in the second.

@@ -14,12 +14,12 @@
 
 #include "devices/backends/console_buffer.h"
 #include "devices/backends/loop_signal.h"
-#include "devices/backends/stream_fd.h"
 #include "vmm/base/byte_sink.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/event_loop.h"
 #include "vmm/base/log.h"
 #include "vmm/base/mutex.h"
+#include "vmm/base/stream_fd.h"
 
 namespace carrel {
 
@@ -69,7 +69,6 @@ class ConsoleOutput final : public ByteSink {
     void on_pause_over() EXCLUDES(writer_, mutex_);
     void watch(bool on);
 
-    const SystemClock clock_;
     EventLoop& loop_;
     Log& log_;
     std::unique_ptr<LoopSignal> wake_;

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "devices/backends/stream_fd.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/opener.h"
 #include "vmm/base/result.h"
+#include "vmm/base/stream_fd.h"
 
 namespace carrel {
 

@@ -57,7 +57,7 @@ void Terminal::leave() {
     // Stopped and put into the background meanwhile: the terminal is in the shell's hands already.
     if (in_foreground()) ::tcsetattr(fd_.get(), TCSANOW, &saved_);
     crash_registry::forget_terminal();
-    log_.set_raw(false);
+    log_.set_raw(fd_.get(), false);
 }
 
 bool Terminal::resume() {
@@ -72,7 +72,7 @@ bool Terminal::resume() {
     // TCSANOW: waiting for pending output could wait for ever on a terminal stopped by Ctrl-S.
     is_raw_ = ::tcsetattr(fd_.get(), TCSANOW, &raw) == 0;
     if (!is_raw_) crash_registry::forget_terminal();
-    log_.set_raw(is_raw_);
+    log_.set_raw(fd_.get(), is_raw_);
     return is_raw_;
 }
 

@@ -235,3 +235,15 @@ TEST_CASE("JSON: what wasn't measured is null, and bytes that are no UTF-8 don't
     CHECK(json["findings"][0]["advice"][0] == "type this line");
     CHECK(json["capabilities"]["IRQCHIP"] == 1);
 }
+
+TEST_CASE("what doctor calls required is what a machine requires") {
+    std::vector<long> told;
+    for (const Capability& capability : capabilities()) {
+        if (capability.need == Need::kRequired) told.push_back(capability.number);
+    }
+    std::vector<long> checked;
+    for (const auto& capability : kvm::required_capabilities()) checked.push_back(capability.number);
+    std::ranges::sort(told);
+    std::ranges::sort(checked);
+    CHECK(told == checked);
+}

@@ -191,13 +191,15 @@ TEST_CASE("output goes to files, sockets, /dev/null and /dev/full alike") {
     }
     SECTION("a full disk is told once and drops the rest") {
         Pipe told;
-        LoopThread loop;
-        Log log(told.writer.get(), LogLevel::kWarning);
-        const Fd full(::open("/dev/full", O_WRONLY));
-        auto output = ConsoleOutput::create(loop.loop(), borrow(full.get()), log).value();
-        for (int i = 0; i < 3; ++i) {
-            output->write(bytes_of("x"));
-            CHECK(output->drain() == 0);
+        {
+            LoopThread loop;
+            Log log(told.writer.get(), LogLevel::kWarning);  // has a description of its own
+            const Fd full(::open("/dev/full", O_WRONLY));
+            auto output = ConsoleOutput::create(loop.loop(), borrow(full.get()), log).value();
+            for (int i = 0; i < 3; ++i) {
+                output->write(bytes_of("x"));
+                CHECK(output->drain() == 0);
+            }
         }
         told.writer.reset();
         const std::string text = read_all(told.reader.get());

@@ -52,7 +52,7 @@ struct SocketPair {
 // touch the loop any more: call stop() first.
 class LoopThread {
   public:
-    LoopThread() : loop_(EventLoop::create().value()) {}
+    LoopThread() : loop_(EventLoop::create(clock_).value()) {}
     ~LoopThread() { stop(); }
     LoopThread(const LoopThread&) = delete;
     LoopThread& operator=(const LoopThread&) = delete;
@@ -75,6 +75,7 @@ class LoopThread {
     }
 
   private:
+    const SystemClock clock_;
     std::unique_ptr<EventLoop> loop_;
     Thread thread_;
 };

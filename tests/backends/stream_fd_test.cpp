@@ -1,4 +1,4 @@
-#include "devices/backends/stream_fd.h"
+#include "vmm/base/stream_fd.h"
 
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -189,6 +189,34 @@ WORDS
 most=$(python3 -c 'import fcntl; print(fcntl.ioctl(open("/dev/kvm"), 0xae03, 66))') # KVM_CHECK_EXTENSION of KVM_CAP_MAX_VCPUS
 if [[ $most -lt 4096 ]]; then check 'one vCPU more than KVM can' says 35 "at most $most" "$CARREL" run --cpus $((most + 1)); fi
 
+# ---- what isn't a command ----
+check 'no command' says 35 'no command' "$CARREL"
+check 'a mistyped command is named' says 35 "'runn'" "$CARREL" runn
+check 'an option of nobody' says 35 "'--bogus'" "$CARREL" --bogus
+defaults_told() { # each option's help says its default
+    "$CARREL" run --help >"$scratch/help"
+    sed -n '/OPTIONS\|Options/,$p' "$scratch/help" | awk '/^  -/ { if (option != "" && text !~ /default/) print option; option = $1; text = "" } { text = text $0 }
+        END { if (text !~ /default/) print option }' | grep -v -- '^-h' >"$scratch/without"
+    cat "$scratch/without"
+    [[ ! -s $scratch/without ]]
+}
+check 'the help of each option says its default' defaults_told
+help_to_full_disk() { status_is 37 bash -c "'$CARREL' --help >/dev/full"; }
+check 'help that cannot be written' help_to_full_disk
+
+# ---- files that may be somebody's ----
+keeps_the_log() { # the file of --serial is emptied when the guest starts, not before
+    echo precious >"$scratch/log"
+    says 35 /nonexistent "$CARREL" run /nonexistent --serial "file:$scratch/log" && grep -q precious "$scratch/log" &&
+        timeout 60 "$CARREL" run "$poweroff" --serial "file:$scratch/log" && ! grep -q precious "$scratch/log"
+}
+check 'a mistyped kernel costs nobody their last log' keeps_the_log
+keeps_the_kernel() {
+    cp "$poweroff" "$scratch/kernel"
+    says 35 'what the guest is booted from' "$CARREL" run "$scratch/kernel" --serial "file:$scratch/kernel" && cmp "$poweroff" "$scratch/kernel"
+}
+check 'the kernel as its own log' keeps_the_kernel
+
 # ---- nobody reads what we say ----
 check 'standard error is full' status_is 35 bash -c "'$CARREL' run /nonexistent 2>/dev/full"
 check 'standard output is full' status_is 37 bash -c "'$CARREL' version >/dev/full"
@@ -236,6 +264,82 @@ flood_to_slow_reader() { # bounded memory, a line that says how many bytes are m
     same 0 "$status" && [[ ${anonymous:-0} -lt 20000 ]] && grep -aq 'PASS flood' "$scratch/flood"
 }
 check 'a flood to a slow reader: bounded, and the last line comes' flood_to_slow_reader
+
+stuck_stderr() { # a pipe that is full and that nobody reads: the time-out and two signals still end it
+    local how=$1 status=0 begin=$SECONDS
+    mkfifo "$scratch/stuck.$how"
+    exec 4<>"$scratch/stuck.$how"
+    dd if=/dev/zero of="/proc/$$/fd/4" bs=64k count=1 oflag=nonblock status=none
+    local options=()
+    [[ $how == signals ]] || options=(--timeout 1s)
+    "$CARREL" run "$GUESTS/hang.elf" -v "${options[@]}" </dev/null >/dev/null 2>&4 &
+    local pid=$!
+    if [[ $how == signals ]]; then
+        sleep 1.5
+        kill -TERM "$pid"
+        sleep 0.5
+        kill -TERM "$pid"
+    fi
+    for _ in {1..150}; do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$pid" 2>/dev/null
+    wait "$pid" || status=$?
+    exec 4>&-
+    printf 'status %s after %s s\n' "$status" "$((SECONDS - begin))"
+    same "$([[ $how == signals ]] && echo 38 || echo 36)" "$status"
+}
+check 'a full standard error holds no time-out up' stuck_stderr timeout
+check 'a full standard error holds no signal up' stuck_stderr signals
+nohup_works() { # an ignored signal stays ignored
+    (trap '' HUP && exec "$CARREL" run "$GUESTS/hang.elf" --timeout 3s </dev/null >"$scratch/out" 2>&1) &
+    local pid=$! status=0
+    sleep 1
+    kill -HUP "$pid"
+    wait "$pid" || status=$?
+    cat "$scratch/out"
+    same 36 "$status"
+}
+check 'nohup: an ignored SIGHUP stays ignored' nohup_works
+no_thread_for_kvm() { # KVM makes a thread of its own at the first run
+    local group status
+    group=$(mktemp -d /sys/fs/cgroup/pids/carrel.XXXXXX) || return 1
+    for _ in {1..6}; do # now and then the io thread is the one that is refused: the same sentence
+        echo 3 >"$group/pids.max"
+        status=0
+        timeout 30 bash -c "echo \$\$ >'$group/cgroup.procs' && exec '$CARREL' run '$GUESTS/hang.elf' --timeout 5s" </dev/null >"$scratch/out" 2>&1 || status=$?
+        cat "$scratch/out"
+        [[ $status -eq 37 ]] && grep -qE 'ulimit -u|pids.max|thread' "$scratch/out" || { rmdir "$group"; return 1; }
+    done
+    rmdir "$group"
+}
+if [[ -w /sys/fs/cgroup/pids/cgroup.procs ]]; then
+    check 'a limit on threads that stops KVM itself' no_thread_for_kvm
+else
+    skip 'a limit on threads that stops KVM itself' 'no pids controller of cgroups version 1 here'
+fi
+signals_full() { # a kick must reach a halted vCPU though the user may have no signal pending
+    local begin=$SECONDS
+    (ulimit -i 0 && ends_with 36 hang --timeout 1s) && [[ $((SECONDS - begin)) -lt 10 ]]
+}
+check 'time runs out though the queue of signals is full' signals_full
+rebuild_without_descriptors() { # the machine that was there is still there to be ended
+    local status=0
+    started '' "$CARREL" run "$GUESTS/state_walk.elf" --append rounds=100000 --rebuild-every 50
+    sleep 1
+    prlimit --pid "$pid" --nofile=3
+    wait "$pid" || status=$?
+    cat "$scratch/err"
+    same 37 "$status" && same 1 "$(lines "$scratch/err")"
+}
+check 'a rebuild that gets no descriptor' rebuild_without_descriptors
+unmapped_told() { # --log debug names what the guest does wrong, at a limited rate
+    timeout 60 "$CARREL" run "$GUESTS/port_hammer.elf" --append ms=500 --log debug </dev/null >/dev/null 2>"$scratch/err" || return 1
+    head -n 3 "$scratch/err"
+    grep -q 'no device answers at port 0x' "$scratch/err" && [[ $(grep -c 'no device' "$scratch/err") -lt 20 ]]
+}
+check 'unknown ports are named at --log debug, at a limited rate' unmapped_told
 
 # ---- SIGKILL, restarts, leaks ----
 left_behind() { find /dev/shm /dev/pts "${TMPDIR:-/tmp}" -mindepth 1 -maxdepth 1 -name '*carrel*' -o -path '/dev/pts/*' -o -path '/dev/shm/*' | sort; }

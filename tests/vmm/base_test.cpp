@@ -1,5 +1,10 @@
 #include "vmm/model/machine_config.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+
 #include "tests/catch.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/event_loop.h"
@@ -12,7 +17,8 @@ TEST_CASE("sizes are whole numbers with a unit, and never wrap") {
     CHECK(parse_size("512M", "--memory").value() == 512 * kMiB);
     CHECK(parse_size("1G", "--memory").value() == kGiB);
     CHECK(parse_size("65536", "--memory").value() == 65536);
-    for (const char* bad : {"", "M", "12Q", "-1M", "1.5G", "0x10", "99999999999999999999", "18446744073709551615K", "1 M"}) {
+    for (const char* bad :
+         {"", "M", "12Q", "-1M", "1.5G", "0x10", "99999999999999999999", "18446744073709551615K", "1 M"}) {
         INFO(bad);
         const auto size = parse_size(bad, "--memory");
         REQUIRE_FALSE(size.ok());
@@ -92,7 +98,8 @@ TEST_CASE("a rate limit lets a burst through and counts the rest") {
 }
 
 TEST_CASE("the event loop runs posted tasks, timers in order, and stops") {
-    auto loop = EventLoop::create();
+    const SystemClock system_clock;
+    auto loop = EventLoop::create(system_clock);
     REQUIRE(loop.ok());
     EventLoop& l = **loop;
     std::string order;
@@ -107,4 +114,41 @@ TEST_CASE("the event loop runs posted tasks, timers in order, and stops") {
     poster->join();
     l.run();
     CHECK(order == "012");
+}
+
+TEST_CASE("a log whose reader takes nothing holds nobody up, and goes on when it does") {
+    int ends[2] = {-1, -1};
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    const Fd reader(ends[0]), writer(ends[1]);
+    REQUIRE(::fcntl(writer.get(), F_SETPIPE_SZ, 4096) > 0);
+    Log log(writer.get(), LogLevel::kWarning);
+    const SystemClock clock;
+    const Nanoseconds begin = clock.now();
+    for (int i = 0; i < 1000; ++i)
+        log.warning("line {} of a thousand, which are more than the pipe holds", i);
+    CHECK(clock.now() - begin < 5 * kSecond);
+    CHECK((::fcntl(writer.get(), F_GETFL) & O_NONBLOCK) == 0);  // the description is shared with others
+    std::array<char, 8192> text{};
+    CHECK(::read(reader.get(), text.data(), text.size()) > 0);
+    log.warning("the last line");
+    const ssize_t got = ::read(reader.get(), text.data(), text.size());
+    REQUIRE(got > 0);
+    CHECK(std::string(text.data(), static_cast<size_t>(got)).find("the last line") != std::string::npos);
+}
+
+TEST_CASE("the words of the command line are read whole, and named when they are wrong") {
+    CHECK(parse_cpus("4").value() == 4);
+    for (const char* bad : {"", "0", "-1", "four", "4x", "99999999999999999999"}) {
+        INFO(bad);
+        CHECK_FALSE(parse_cpus(bad).ok());
+    }
+    CHECK(parse_cpu_model("baseline").value() == CpuModel::kBaseline);
+    CHECK_FALSE(parse_cpu_model("HOST").ok());
+    CHECK_FALSE(parse_cpu_model("1").ok());
+    CHECK(parse_on_reboot("restart").value() == OnReboot::kRestart);
+    CHECK(parse_on_reboot("never").error().sentence().find("never") != std::string::npos);
+    CHECK(parse_log_level("debug").value() == LogLevel::kDebug);
+    CHECK_FALSE(parse_log_level("DEBUG").ok());
+    CHECK(duration_text(60 * kSecond) == "60 s");
+    CHECK(duration_text(1500 * kMillisecond) == "1500 ms");
 }

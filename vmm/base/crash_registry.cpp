@@ -83,7 +83,12 @@ bool replace_guarded_mapping(uintptr_t address) {
 void die_of(int signal) {
     restore_terminal();
     ::signal(signal, SIG_DFL);
-    ::raise(signal);  // pending until the handler returns: then it ends the process
+    sigset_t only;
+    ::sigemptyset(&only);
+    ::sigaddset(&only, signal);
+    ::pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
+    ::raise(signal);
+    ::_exit(128 + signal);  // the first process of a namespace outlives its own signals
 }
 
 void sigbus_handler(int signal, siginfo_t* info, void*) {
@@ -180,12 +185,16 @@ void install_crash_handlers() {
     struct sigaction action {};
     action.sa_handler = die_of;
     ::sigemptyset(&action.sa_mask);
-    for (const int number : {SIGSEGV, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGQUIT, SIGXCPU, SIGXFSZ,
-                             SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGIO, SIGPWR, SIGSTKFLT}) {
+    const auto handle = [&action](int number) {
         struct sigaction now {};
         if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler == SIG_DFL)
             ::sigaction(number, &action, nullptr);
+    };
+    for (const int number : {SIGSEGV, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGQUIT, SIGXCPU, SIGXFSZ,
+                             SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGIO, SIGPWR, SIGSTKFLT}) {
+        handle(number);
     }
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) handle(number);
 }
 
 }  // namespace carrel::crash_registry

@@ -14,14 +14,14 @@ namespace {
 constexpr int kEventsAtOnce = 32;
 }
 
-Result<std::unique_ptr<EventLoop>> EventLoop::create() {
+Result<std::unique_ptr<EventLoop>> EventLoop::create(const Clock& clock) {
     Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
     if (!epoll.valid()) return os_error(errno, "cannot create an epoll instance");
     Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake.valid()) return os_error(errno, "cannot create an eventfd");
     epoll_event event{.events = EPOLLIN, .data = {.fd = wake.get()}};
     if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) return os_error(errno, "epoll_ctl");
-    return std::make_unique<EventLoop>(std::move(epoll), std::move(wake));
+    return std::make_unique<EventLoop>(clock, std::move(epoll), std::move(wake));
 }
 
 EventLoop::~EventLoop() = default;
@@ -33,11 +33,6 @@ Result<void> EventLoop::watch(int fd, uint32_t events, Callback callback) {
     }
     watches_[fd] = std::make_shared<Watch>(Watch{std::move(callback)});
     return {};
-}
-
-void EventLoop::modify(int fd, uint32_t events) {
-    epoll_event event{.events = events, .data = {.fd = fd}};
-    CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 void EventLoop::unwatch(int fd) {

@@ -20,8 +20,10 @@ class EventLoop {
     using Callback = std::function<void(uint32_t events)>;  // EPOLLIN, EPOLLOUT, EPOLLHUP, …
     using Task = std::function<void()>;
 
-    static Result<std::unique_ptr<EventLoop>> create();
-    EventLoop(Fd epoll, Fd wake) : epoll_(std::move(epoll)), wake_(std::move(wake)) {}  // use create()
+    // `clock` outlives the loop.
+    static Result<std::unique_ptr<EventLoop>> create(const Clock& clock);
+    EventLoop(const Clock& clock, Fd epoll, Fd wake)
+        : clock_(clock), epoll_(std::move(epoll)), wake_(std::move(wake)) {}  // use create()
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
@@ -29,11 +31,12 @@ class EventLoop {
     // Level-triggered. The descriptor stays the caller's and must be unwatched before it is closed. A regular
     // file (which epoll refuses with EPERM) is an error: ask `pollable` first.
     Result<void> watch(int fd, uint32_t events, Callback callback);
-    void modify(int fd, uint32_t events);  // 0: keep the entry, wait for nothing
-    void unwatch(int fd);                  // safe inside any callback, also its own
+    void unwatch(int fd);  // safe inside any callback, also its own
 
-    // Runs `task` once at `deadline` of CLOCK_MONOTONIC. The id cancels it.
+    // Runs `task` once at `deadline` of the loop's clock, or after `delay`. The id cancels it.
     uint64_t at(Nanoseconds deadline, Task task);
+    uint64_t after(Nanoseconds delay, Task task) { return at(clock_.now() + delay, std::move(task)); }
+    const Clock& clock() const { return clock_; }
     void cancel(uint64_t timer);
 
     // Runs `task` soon on the loop's thread.
@@ -49,7 +52,7 @@ class EventLoop {
     void run_timers();
     int timeout_ms() const;
 
-    SystemClock clock_;
+    const Clock& clock_;
     Fd epoll_;
     Fd wake_;  // eventfd
     std::map<int, std::shared_ptr<Watch>> watches_;

@@ -1,18 +1,42 @@
 #include "vmm/base/log.h"
 
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
+
+#include "vmm/base/stream_fd.h"
 
 namespace carrel {
 
 void Log::write(LogLevel level, std::string_view text) {
     if (!enabled(level)) return;
+    MutexLock lock(mutex_);
     std::string line = "carrel: ";
     line += text;
-    line += raw_.load(std::memory_order_relaxed) ? "\r\n" : "\n";
-    [[maybe_unused]] const auto written = ::write(fd_, line.data(), line.size());
+    line += raw_ ? "\r\n" : "\n";
+    stuck_ = !write_patiently(fd_, std::as_bytes(std::span(line)), stuck_ ? 0 : kPatience);
+}
+
+bool Log::goes_to(int terminal) const {
+    struct stat ours {
+    }, theirs{};
+    const bool known = ::fstat(fd_, &ours) == 0 && ::fstat(terminal, &theirs) == 0;
+    return known && S_ISCHR(ours.st_mode) && ours.st_rdev == theirs.st_rdev;
+}
+
+void Log::set_raw(int fd, bool raw) {
+    MutexLock lock(mutex_);
+    raw_ = raw && goes_to(fd);
+}
+
+Result<LogLevel> parse_log_level(const std::string& text) {
+    if (text == "error") return LogLevel::kError;
+    if (text == "warning") return LogLevel::kWarning;
+    if (text == "info") return LogLevel::kInfo;
+    if (text == "debug") return LogLevel::kDebug;
+    return usage_error("--log: '" + text + "' is none of error, warning, info and debug");
 }
 
 bool RateLimit::allow(Nanoseconds now, uint64_t& suppressed) {

@@ -3,19 +3,21 @@
 
 #include <fmt/core.h>
 
-#include <atomic>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "vmm/base/clock.h"
 #include "vmm/base/mutex.h"
+#include "vmm/base/result.h"
 
 namespace carrel {
 
 enum class LogLevel { kError, kWarning, kInfo, kDebug };
 
-// Writes lines "carrel: …" to a descriptor it doesn't own (stderr). Any thread; one write(2) a line. A
-// terminal in raw mode gets its \r too.
+// Writes lines "carrel: …" to a descriptor it doesn't own (stderr). Any thread. A reader that takes nothing
+// is waited for kPatience once; then lines are dropped until it takes some again: no log line ever holds a
+// guest or its end up.
 class Log {
   public:
     Log(int fd, LogLevel level) : fd_(fd), level_(level) {}
@@ -40,15 +42,22 @@ class Log {
         if (enabled(LogLevel::kDebug))
             write(LogLevel::kDebug, fmt::vformat(format, fmt::make_format_args(args...)));
     }
-    void write(LogLevel level, std::string_view text);
-    // While a terminal is raw, a line needs "\r\n".
-    void set_raw(bool raw) { raw_.store(raw, std::memory_order_relaxed); }
+    void write(LogLevel level, std::string_view text) EXCLUDES(mutex_);
+    // The terminal `fd` is raw now, or no longer: if the log goes there, a line needs "\r\n".
+    void set_raw(int fd, bool raw) EXCLUDES(mutex_);
 
   private:
-    int fd_;
-    LogLevel level_;
-    std::atomic<bool> raw_{false};
+    static constexpr Nanoseconds kPatience = 100 * kMillisecond;
+    bool goes_to(int terminal) const;
+
+    const int fd_;
+    const LogLevel level_;
+    Mutex mutex_;
+    bool raw_ GUARDED_BY(mutex_) = false;
+    bool stuck_ GUARDED_BY(mutex_) = false;
 };
+
+Result<LogLevel> parse_log_level(const std::string& text);  // "error", "warning", "info", "debug"
 
 // Lets `burst` events through at once and one more per interval; counts the rest. For what a guest can cause
 // at will. Thread-safety is the caller's (each device has its mutex).

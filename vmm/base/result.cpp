@@ -1,5 +1,6 @@
 #include "vmm/base/result.h"
 
+#include <cerrno>
 #include <cstring>
 
 namespace carrel {
@@ -14,6 +15,8 @@ std::string Error::sentence() const {
 
 Error os_error(int code, std::string what, std::string advice) {
     const char* name = strerrordesc_np(code);
+    if (advice.empty() && (code == EMFILE || code == ENFILE))
+        advice = "raise the limit on open files (ulimit -n)";
     what += ": ";
     what += name != nullptr ? name : "error " + std::to_string(code);
     return Error{Fault::kHost, std::move(what), std::move(advice)};

@@ -6,8 +6,10 @@
 namespace carrel::signals {
 
 // Makes a vCPU thread leave KVM_RUN; its handler only sets that thread's immediate_exit (see vmm/kvm/vcpu.h).
+// Not a real-time signal: those need a place in the user's queue (RLIMIT_SIGPENDING, shared by all of the
+// user's processes), and a kick that finds it full would be lost.
 inline int kick() {
-    return SIGRTMIN;
+    return SIGUSR2;
 }
 
 // Everything but `kick` and the synchronous signals: the mask of every thread except main.

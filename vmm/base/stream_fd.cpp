@@ -1,6 +1,7 @@
-#include "devices/backends/stream_fd.h"
+#include "vmm/base/stream_fd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -98,6 +99,21 @@ StreamFd::Outcome StreamFd::read(std::span<std::byte> into) {
     return repeat_if_interrupted([&] { return ::read(fd_.get(), into.data(), into.size()); });
 }
 
+bool StreamFd::write_all(std::span<const std::byte> bytes, Nanoseconds patience) {
+    const SystemClock clock;
+    const Nanoseconds deadline = clock.now() + patience;
+    while (!bytes.empty()) {
+        const Outcome outcome = write(bytes);
+        bytes = bytes.subspan(outcome.count);
+        if (outcome.error == 0) continue;
+        const Nanoseconds left = deadline - clock.now();
+        if (outcome.error != EAGAIN || left <= 0) return false;
+        pollfd ready{.fd = fd_.get(), .events = POLLOUT, .revents = 0};
+        ::poll(&ready, 1, static_cast<int>((left + kMillisecond - 1) / kMillisecond));
+    }
+    return true;
+}
+
 StreamFd::Outcome StreamFd::write(std::span<const std::byte> bytes) {
     if (kind_ == Kind::kSocket) {
         return repeat_if_interrupted(
@@ -105,6 +121,14 @@ StreamFd::Outcome StreamFd::write(std::span<const std::byte> bytes) {
     }
     const NonblockingForNow guard(fd_.get(), kind_ == Kind::kSharedDescription);
     return repeat_if_interrupted([&] { return ::write(fd_.get(), bytes.data(), bytes.size()); });
+}
+
+bool write_patiently(int fd, std::span<const std::byte> bytes, Nanoseconds patience) {
+    auto target = StreamFd::borrow(fd, StreamFd::Use::kWrite);
+    if (target.ok()) return target->write_all(bytes, patience);
+    pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, static_cast<int>(patience / kMillisecond)) != 1) return false;
+    return ::write(fd, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size());
 }
 
 }  // namespace carrel

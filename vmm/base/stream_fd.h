@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <span>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/result.h"
 
@@ -40,6 +41,8 @@ class StreamFd {
     // without an error is the end.
     Outcome read(std::span<std::byte> into);
     Outcome write(std::span<const std::byte> bytes);
+    // All of it, waiting at most `patience` for a slow reader. False: not all could be written.
+    bool write_all(std::span<const std::byte> bytes, Nanoseconds patience);
 
     // False: epoll refuses it (regular files, /dev/null), and it is always ready.
     bool pollable() const { return kind_ != Kind::kAlwaysReady; }
@@ -52,5 +55,9 @@ class StreamFd {
     Fd fd_;
     Kind kind_;
 };
+
+// A few bytes to a descriptor that others may share, waiting at most `patience` for its reader: for lines of
+// ours, also where no descriptor is left to be had. False: not all could be written.
+bool write_patiently(int fd, std::span<const std::byte> bytes, Nanoseconds patience);
 
 }  // namespace carrel

@@ -17,15 +17,37 @@ carrel doctor            whether this host can do it, and how fast
 Exit status of run: 0 powered off, 32 reset, 33 triple fault, 34 kernel panic, 35 wrong use,
 36 timed out, 37 host or KVM failed, 38 ended by the user. See carrel(1).)";
 
+// "carrel run" where that was chosen, else "carrel".
+std::string command_of(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? "carrel" : "carrel " + chosen.front()->get_name();
+}
+
+std::string help_of(const CLI::App& app) {
+    const auto chosen = app.get_subcommands();
+    return chosen.empty() ? app.help() : chosen.front()->help("carrel");
+}
+
+std::string no_command(const CLI::App& app) {
+    const auto extras = app.remaining();
+    if (extras.empty())
+        return "no command; write carrel run, carrel doctor or carrel version (see carrel --help)";
+    return fmt::format(
+        "'{}' is no command of carrel's; there are run, doctor and version (see carrel --help)",
+        extras.front());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     using namespace carrel::cli;
     install_out_of_memory_handler();
     carrel::DirectOpener opener;
-    if (const auto filled = carrel::fill_standard_streams(opener); !filled.ok()) return kHostFailed;
+    if (const auto filled = carrel::fill_standard_streams(opener); !filled.ok()) {
+        say(filled.error().sentence());
+        return kHostFailed;
+    }
     CLI::App app{"carrel: a virtual machine monitor on /dev/kvm, at each guest's own desk", "carrel"};
-    app.require_subcommand(1);
     app.footer(kFooter);
     app.set_version_flag("--version", version_text());
 
@@ -35,9 +57,20 @@ int main(int argc, char** argv) {
     add_version(app, status);
     try {
         app.parse(argc, argv);
+        if (app.get_subcommands().empty()) {
+            say(no_command(app));
+            return kWrongUse;
+        }
+    } catch (const CLI::CallForHelp&) {
+        return print_result(help_of(app)) ? kPoweredOff : kHostFailed;
+    } catch (const CLI::CallForVersion&) {
+        return print_result(version_text() + "\n") ? kPoweredOff : kHostFailed;
+    } catch (const CLI::ExtrasError& error) {
+        say(app.get_subcommands().empty() ? no_command(app)
+                                          : fmt::format("{}; see {} --help", error.what(), command_of(app)));
+        return kWrongUse;
     } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-        say(fmt::format("{}; see carrel --help", error.what()));
+        say(fmt::format("{}; see {} --help", error.what(), command_of(app)));
         return kWrongUse;
     }
     return status;

@@ -3,7 +3,6 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include <map>
 #include <memory>
 
 #include "vmm/app/quick_verdict.h"
@@ -22,13 +21,13 @@ struct RunOptions {
     std::string append;
     std::string name;
     std::string memory;
-    uint32_t cpus = 1;
-    CpuModel cpu_model = CpuModel::kHost;
+    std::string cpus = "1";
+    std::string cpu_model = "host";
     std::string timeout;
-    OnReboot on_reboot = OnReboot::kExit;
+    std::string on_reboot = "exit";
     std::string serial = "stdio";
     bool hugepages = false;
-    LogLevel log = LogLevel::kWarning;
+    std::string log = "warning";
     bool verbose = false;
     uint32_t rebuild_every = 0;
 };
@@ -41,10 +40,10 @@ Result<MachineConfig> to_config(const RunOptions& options) {
         TRY_ASSIGN(config.memory, parse_size(options.memory, "--memory"));
         TRY(check_memory(config.memory));
     }
-    config.cpus = options.cpus;
-    config.cpu_model = options.cpu_model;
+    TRY_ASSIGN(config.cpus, parse_cpus(options.cpus));
+    TRY_ASSIGN(config.cpu_model, parse_cpu_model(options.cpu_model));
     config.backing = options.hugepages ? MemoryBacking::kHugetlb : MemoryBacking::kAnonymous;
-    config.on_reboot = options.on_reboot;
+    TRY_ASSIGN(config.on_reboot, parse_on_reboot(options.on_reboot));
     config.rebuild_every = options.rebuild_every;
     TRY_ASSIGN(config.serial, parse_serial(options.serial));
     if (!options.timeout.empty()) {
@@ -73,49 +72,46 @@ int run(const RunOptions& options) {
         say(config.error().sentence());
         return exit_status(config.error());
     }
+    const auto log = parse_log_level(options.log);
+    if (!log.ok()) {
+        say(log.error().sentence());
+        return exit_status(log.error());
+    }
     warn_where_linux_cannot_boot(*config);
-    const LogLevel level = options.verbose ? std::max(options.log, LogLevel::kInfo) : options.log;
+    const LogLevel level = options.verbose ? std::max(*log, LogLevel::kInfo) : *log;
     return RunSession(*config, level, options.verbose).run();
 }
 
 }  // namespace
 
 void add_run(CLI::App& app, int& status) {
-    const std::map<std::string, CpuModel> kModels{{"host", CpuModel::kHost},
-                                                  {"baseline", CpuModel::kBaseline}};
-    const std::map<std::string, OnReboot> kReboots{{"exit", OnReboot::kExit},
-                                                   {"restart", OnReboot::kRestart}};
-    const std::map<std::string, LogLevel> kLevels{{"error", LogLevel::kError},
-                                                  {"warning", LogLevel::kWarning},
-                                                  {"info", LogLevel::kInfo},
-                                                  {"debug", LogLevel::kDebug}};
     auto* const command = app.add_subcommand("run", "Run a guest on this terminal until it ends");
     const auto options = std::make_shared<RunOptions>();
     RunOptions& o = *options;
     command->add_option("KERNEL", o.kernel, "bzImage or ELF kernel (default: the embedded guest)")
         ->check(refuse_empty, "");
     command->add_option("--initrd", o.initrd, "initial RAM disk (default: none)")->check(refuse_empty, "");
-    command->add_option("--append", o.append,
-                        "kernel command line; console=ttyS0 and panic=-1 are added unless named");
+    command->add_option(
+        "--append", o.append,
+        "kernel command line (default: none; console=ttyS0, panic=-1 and an earlycon are added "
+        "unless you say something about them)");
     command->add_option("--memory", o.memory, "RAM, with K, M or G (default: 512M, the embedded guest 64M)")
         ->check(refuse_empty, "");
     command->add_option("--cpus", o.cpus, "vCPUs (default: 1)");
-    command
-        ->add_option("--cpu", o.cpu_model, "host: all this host offers; baseline: x86-64-v2 (default: host)")
-        ->transform(CLI::CheckedTransformer(kModels).description("host|baseline"));
+    command->add_option("--cpu", o.cpu_model,
+                        "host: all this host offers; baseline: x86-64-v2 (default: host)");
     command
         ->add_option("--timeout", o.timeout, "end the guest after this time, with status 36 (default: never)")
         ->check(refuse_empty, "");
-    command->add_option("--on-reboot", o.on_reboot, "what a reset does (default: exit, with status 32)")
-        ->transform(CLI::CheckedTransformer(kReboots).description("exit|restart"));
+    command->add_option("--on-reboot", o.on_reboot,
+                        "exit or restart: what a reset does (default: exit, with status 32)");
     command->add_option("--serial", o.serial, "stdio, file:PATH, pty or none (default: stdio)");
     command->add_flag("--hugepages", o.hugepages, "RAM from the host's pool of huge pages (default: off)");
     command->add_option("--name", o.name, "the guest's name in messages and threads (default: guest)")
         ->check(refuse_empty, "");
-    command->add_option("--log", o.log, "error, warning, info or debug (default: warning)")
-        ->transform(CLI::CheckedTransformer(kLevels).description("LEVEL"));
+    command->add_option("--log", o.log, "error, warning, info or debug (default: warning)");
     command->add_flag("-v,--verbose", o.verbose,
-                      "say what is booted, with which command line, and how it ended");
+                      "say what is booted, with which command line, and how it ended (default: off)");
     command->add_option("--rebuild-every", o.rebuild_every)->group("");  // test aid, hidden
     command->callback([options, &status] { status = run(*options); });
 }

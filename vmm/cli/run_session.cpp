@@ -43,7 +43,7 @@ int RunSession::run() {
     if (const auto started = host_->start(); !started.ok()) return refuse(started.error());
     main_loop_->run();
     host_->stop_io();
-    guest_->console().finish(signals_.get());
+    guest_->console().finish(end_signals_.get());
     const int status = report(*report_);
     host_->defer_teardown();
     return status;
@@ -52,7 +52,7 @@ int RunSession::run() {
 // Signals first: every thread made later inherits that they are blocked, and main reads them from a
 // descriptor.
 Result<void> RunSession::set_up() {
-    TRY_ASSIGN(main_loop_, EventLoop::create());
+    TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
     TRY(take_signals());
     TRY_ASSIGN(host_, Host::create(opener_, log_, clock_));
     TRY_ASSIGN(guest_, host_->add(config_, [this](const GuestReport& report) {
@@ -63,22 +63,33 @@ Result<void> RunSession::set_up() {
 }
 
 Result<void> RunSession::take_signals() {
-    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the console's business
+    std::signal(SIGPIPE,
+                SIG_IGN);  // a closed pipe is the console's business, and so is a file that may not grow
+    std::signal(SIGXFSZ, SIG_IGN);
     crash_registry::install_crash_handlers();
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN})
-        ::sigaddset(&set, number);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!signals_.valid()) return os_error(errno, "cannot create a signalfd");
-    return main_loop_->watch(signals_.get(), EPOLLIN, [this](uint32_t) { on_signals(); });
+    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN}));
+    TRY_ASSIGN(end_signals_, take({SIGTERM, SIGINT, SIGHUP}));
+    return {};
 }
 
-void RunSession::on_signals() {
+// But for those that are ignored: nohup, and a script's background jobs, mean that.
+Result<Fd> RunSession::take(std::initializer_list<int> numbers) {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : numbers) {
+        struct sigaction now {};
+        if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) ::sigaddset(&set, number);
+    }
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    Fd taken(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!taken.valid()) return os_error(errno, "cannot create a signalfd");
+    TRY(main_loop_->watch(taken.get(), EPOLLIN, [this, fd = taken.get()](uint32_t) { on_signals(fd); }));
+    return taken;
+}
+
+void RunSession::on_signals(int fd) {
     signalfd_siginfo info{};
-    while (::read(signals_.get(), &info, sizeof info) == sizeof info)
-        on_signal(static_cast<int>(info.ssi_signo));
+    while (::read(fd, &info, sizeof info) == sizeof info) on_signal(static_cast<int>(info.ssi_signo));
 }
 
 void RunSession::on_signal(int number) {
@@ -97,10 +108,12 @@ void RunSession::ask_to_end(int number) {
     const std::string name = std::string("SIG") + ::sigabbrev_np(number);
     if (asked_) return end_guest("ended by a second signal (" + name + ")");
     asked_ = true;
-    log_.warning("{}: power button pressed; a second signal, or 10 s, ends the guest", name);
-    host_->post([this] { guest_->press_power_button(); });
-    main_loop_->at(clock_.now() + kPowerButtonPatience,
-                   [this, name] { end_guest("didn't power off within 10 s of " + name); });
+    host_->post([this, name] {
+        const char* const heard = guest_->press_power_button() ? "" : " (the guest doesn't listen to it now)";
+        log_.warning("{}: power button pressed{}; a second signal, or 10 s, ends the guest", name, heard);
+    });
+    main_loop_->after(kPowerButtonPatience,
+                      [this, name] { end_guest("didn't power off within 10 s of " + name); });
 }
 
 void RunSession::end_guest(std::string why) {
@@ -110,11 +123,15 @@ void RunSession::end_guest(std::string why) {
 void RunSession::suspend() {
     if (auto* const terminal = guest_->console().terminal(); terminal != nullptr) terminal->suspend();
     ::kill(::getpid(), SIGSTOP);
+    // The first process of a namespace can't be stopped: then we are here at once, with the terminal given
+    // away.
+    if (::getpid() == 1) resume();
 }
 
 void RunSession::resume() {
     if (auto* const terminal = guest_->console().terminal(); terminal != nullptr) terminal->resume();
     guest_->console().on_continue();
+    host_->post([this] { guest_->on_process_continued(); });
 }
 
 // By the log, which knows that the terminal is raw by now; as errors, because -v asks for it at every level.
@@ -140,10 +157,11 @@ int RunSession::report(const GuestReport& report) {
 
 void RunSession::tell_statistics(const GuestReport& report) {
     const MachineStatistics& s = report.statistics;
-    say(fmt::format("{} exits to userspace: {} port, {} MMIO, {} interrupted, {} other", s.exits, s.port_exits,
-                    s.mmio_exits, s.interrupted, s.other_exits));
+    say(fmt::format("{} exits to userspace: {} port, {} MMIO, {} interrupted, {} other", s.exits,
+                    s.port_exits, s.mmio_exits, s.interrupted, s.other_exits));
     if (s.unmapped_ports + s.unmapped_mmio != 0) {
-        say(fmt::format("accesses that no device answered: {} port, {} MMIO", s.unmapped_ports, s.unmapped_mmio));
+        say(fmt::format("accesses that no device answered: {} port, {} MMIO", s.unmapped_ports,
+                        s.unmapped_mmio));
     }
 }
 

@@ -1,6 +1,7 @@
 // RunSession: main's part while a guest runs: signals, the end, and the last words.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <optional>
 
@@ -24,7 +25,8 @@ class RunSession {
   private:
     Result<void> set_up();
     Result<void> take_signals();
-    void on_signals();
+    Result<Fd> take(std::initializer_list<int> numbers);
+    void on_signals(int fd);
     void on_signal(int number);
     void ask_to_end(int number);
     void end_guest(std::string why);
@@ -41,7 +43,8 @@ class RunSession {
     SystemClock clock_;
     DirectOpener opener_;
     std::unique_ptr<EventLoop> main_loop_;
-    Fd signals_;
+    Fd signals_;      // of job control
+    Fd end_signals_;  // those that ask for the end
     std::unique_ptr<Host> host_;
     Guest* guest_ = nullptr;
     bool asked_ = false;  // the power button has been pressed for a signal

@@ -7,13 +7,18 @@
 #include <cstring>
 #include <exception>
 #include <new>
+#include <span>
 #include <string>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/crash_registry.h"
+#include "vmm/base/stream_fd.h"
 #include "vmm/cli/exit_status.h"
 
 namespace carrel::cli {
 namespace {
+
+constexpr Nanoseconds kPatience = kSecond;  // for a reader of standard error that takes nothing
 
 bool write_all(int fd, std::string_view text) {
     while (!text.empty()) {
@@ -42,7 +47,8 @@ bool write_all(int fd, std::string_view text) {
 }  // namespace
 
 void say(std::string_view line) {
-    write_all(STDERR_FILENO, "carrel: " + std::string(line) + "\n");
+    const std::string text = "carrel: " + std::string(line) + "\n";
+    (void)write_patiently(STDERR_FILENO, std::as_bytes(std::span(text)), kPatience);
 }
 
 bool print_result(std::string_view text) {

@@ -5,8 +5,8 @@
 
 namespace carrel::cli {
 
-// A line "carrel: …" on standard error. Nobody may be reading there (a closed terminal, a full disk): that is
-// no failure of ours, and what could we say about it?
+// A line "carrel: …" on standard error. Nobody may be reading there (a closed terminal, a full disk, a pipe
+// that is full): that is no failure of ours, and what could we say about it? We wait for a second and go on.
 void say(std::string_view line);
 
 // What was asked for, on standard output. False when it couldn't all be written; said on standard error, too.

@@ -1,12 +1,35 @@
 #include "vmm/host/guest.h"
 
-#include <fmt/format.h>
+#include <sys/stat.h>
 
 namespace carrel {
+namespace {
+
+bool same_file(const std::string& a, const std::string& b) {
+    struct stat one {
+    }, other{};
+    if (::stat(a.c_str(), &one) != 0 || ::stat(b.c_str(), &other) != 0) return false;
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+// The file that is about to be emptied.
+Result<void> check_serial_file(const MachineConfig& config) {
+    if (config.serial.kind != SerialConfig::Kind::kFile) return {};
+    for (const std::string& input : {config.boot.kernel, config.boot.initrd}) {
+        if (same_file(config.serial.path, input)) {
+            return usage_error("--serial: file:" + config.serial.path + " is what the guest is booted from",
+                               "name another file for its output");
+        }
+    }
+    return {};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Guest>> Guest::create(const MachineConfig& config, const GuestServices& services,
                                              std::function<void(const GuestReport&)> on_finished) {
     TRY(check(config));
+    TRY(check_serial_file(config));
     auto guest = std::make_unique<Guest>(config, services, std::move(on_finished));
     TRY_ASSIGN(guest->console_,
                GuestConsole::create(config.serial, services.io, services.opener, services.log));
@@ -21,12 +44,15 @@ Guest::Guest(MachineConfig config, const GuestServices& services,
 Guest::~Guest() = default;
 
 Result<void> Guest::make_machine() {
+    // A guest that never starts again has its kernel unpacked straight into its memory.
+    const bool again = config_.on_reboot == OnReboot::kRestart;
     const MachineServices services{services_.opener,
                                    services_.io,
                                    services_.log,
                                    services_.clock,
                                    console_->output(),
                                    console_->input_room(),
+                                   again ? &services_.share.kernels : nullptr,
                                    [this] { services_.io.post([this] { on_machine_end(); }); }};
     TRY_ASSIGN(machine_, Machine::create(config_, services));
     return {};
@@ -35,17 +61,19 @@ Result<void> Guest::make_machine() {
 Result<void> Guest::start() {
     TRY(console_->feed(*this, [this] { end(MachineEnd{EndReason::kUser, "ended with Ctrl-A x"}); }));
     if (config_.timeout) {
-        timeout_ = services_.io.at(services_.clock.now() + *config_.timeout, [this] {
+        timeout_ = services_.io.after(*config_.timeout, [this] {
             timeout_ = 0;
-            end(MachineEnd{EndReason::kTimeout,
-                           fmt::format("timed out after {} s", *config_.timeout / kSecond)});
+            end(MachineEnd{EndReason::kTimeout, "timed out after " + duration_text(*config_.timeout)});
         });
     }
     return machine_->start();
 }
 
 void Guest::on_machine_end() {
+    machine_->stop();
     MachineEnd end = machine_->ended().value_or(MachineEnd{});
+    // A guest that resets at the same moment isn't started again.
+    if (wish_ && end.reason == EndReason::kReset) end = *wish_;
     const bool again = end.reason == EndReason::kReset && config_.on_reboot == OnReboot::kRestart;
     if (!again) return finish(std::move(end));
     if (auto restarted = restart(); !restarted.ok()) {
@@ -67,6 +95,16 @@ void Guest::finish(MachineEnd end) {
     GuestReport report{std::move(end), {}, restarts_};
     if (machine_) report.statistics = machine_->statistics();
     on_finished_(report);
+}
+
+void Guest::end(MachineEnd end) {
+    if (!wish_) wish_ = end;
+    if (machine_) machine_->end(std::move(end));
+}
+
+void Guest::on_process_continued() {
+    if (!machine_ || machine_->ended()) return;
+    if (machine_->pause().ok()) machine_->resume();
 }
 
 size_t Guest::room() {

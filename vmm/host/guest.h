@@ -8,6 +8,7 @@
 
 #include "vmm/host/guest_console.h"
 #include "vmm/machine/machine.h"
+#include "vmm/machine/machine_share.h"
 
 namespace carrel {
 
@@ -17,6 +18,7 @@ struct GuestServices {
     EventLoop& io;
     Log& log;
     const Clock& clock;
+    MachineShare& share;
 };
 
 // How a guest's run went, all its machines together.
@@ -37,12 +39,12 @@ class Guest final : public ByteReceiver {
     ~Guest() override;
 
     Result<void> start();
-    void press_power_button() {
-        if (machine_) machine_->press_power_button();
-    }
-    void end(MachineEnd end) {
-        if (machine_) machine_->end(std::move(end));
-    }
+    // False: the guest doesn't listen to it now.
+    bool press_power_button() { return machine_ && machine_->press_power_button(); }
+    // Ends the run, whatever its machine does meanwhile.
+    void end(MachineEnd end);
+    // SIGCONT: the whole process stood still.
+    void on_process_continued();
     void check_memory() {
         if (machine_) machine_->check_memory();
     }
@@ -67,6 +69,7 @@ class Guest final : public ByteReceiver {
     std::function<void(const GuestReport&)> on_finished_;
     std::unique_ptr<GuestConsole> console_;
     std::unique_ptr<Machine> machine_;  // none for the moment of a failed restart
+    std::optional<MachineEnd> wish_;    // how it was ended from outside
     bool finished_ = false;
     uint64_t timeout_ = 0;
     uint32_t restarts_ = 0;

@@ -1,6 +1,9 @@
 #include "vmm/host/guest_console.h"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <utility>
 
 #include "devices/backends/console_file.h"
 
@@ -37,6 +40,7 @@ Result<void> GuestConsole::open_stdio() {
 
 Result<void> GuestConsole::open_file(const std::string& path, Opener& opener) {
     TRY_ASSIGN(StreamFd target, open_console_file(opener, path));
+    file_ = Fd(::fcntl(target.fd(), F_DUPFD_CLOEXEC, 3));
     TRY_ASSIGN(output_, ConsoleOutput::create(io_, std::move(target), log_));
     return {};
 }
@@ -52,6 +56,7 @@ Result<void> GuestConsole::open_pty(Opener& opener) {
 }
 
 Result<void> GuestConsole::feed(ByteReceiver& receiver, std::function<void()> on_end_key) {
+    if (file_.valid()) empty_before_use(std::exchange(file_, Fd()).get());
     if (!source_) return {};
     ConsoleInput::Options options;
     options.terminal = terminal_.get();
@@ -78,17 +83,19 @@ void GuestConsole::on_continue() {
 
 // Nobody may be attached to a pty, so there the wait is short; anywhere else there is a reader, who may be
 // slow.
-void GuestConsole::drain(int stop_fd) {
+size_t GuestConsole::drain(int stop_fd) {
     const size_t left = output_->drain(pty_ ? kPtyDrainTime : ConsoleOutput::kDrainTime, stop_fd);
-    if (pty_) return pty_->wait_until_read();
-    if (left != 0) log_.warning("{} bytes of console output were never read", left);
+    if (!pty_) return left;
+    pty_->wait_until_read();
+    return 0;
 }
 
 void GuestConsole::finish(int stop_fd) {
     relay_.input = nullptr;
     input_.reset();
-    if (output_) drain(stop_fd);
-    terminal_.reset();
+    const size_t left = output_ ? drain(stop_fd) : 0;
+    terminal_.reset();  // before we say anything: whoever reads that may be stuck
+    if (left != 0) log_.warning("{} bytes of console output were never read", left);
 }
 
 }  // namespace carrel

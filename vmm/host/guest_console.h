@@ -22,7 +22,7 @@ class GuestConsole {
 
     GuestConsole(EventLoop& io, Log& log) : io_(io), log_(log) {}  // use create()
 
-    // Starts to carry input to `receiver`; `on_end_key` is Ctrl-A x.
+    // The guest is ready to run: starts to carry input to `receiver`; `on_end_key` is Ctrl-A x.
     Result<void> feed(ByteReceiver& receiver, std::function<void()> on_end_key);
 
     ByteSink& output();                               // the guest's bytes go here
@@ -52,13 +52,14 @@ class GuestConsole {
     Result<void> open_stdio();
     Result<void> open_file(const std::string& path, Opener& opener);
     Result<void> open_pty(Opener& opener);
-    void drain(int stop_fd);
+    size_t drain(int stop_fd);  // what is left, in bytes
 
     EventLoop& io_;
     Log& log_;
     Nowhere nowhere_;
     RoomRelay relay_;
     std::unique_ptr<Terminal> terminal_;
+    Fd file_;  // of --serial file:PATH, until feed() empties it
     std::unique_ptr<ConsoleOutput> output_;
     std::optional<StreamFd> source_;  // until feed() takes it
     std::unique_ptr<ConsoleInput> input_;

@@ -6,12 +6,13 @@
 #include <cerrno>
 
 #include "vmm/base/crash_registry.h"
+#include "vmm/base/resident_code.h"
 
 namespace carrel {
 
 Result<std::unique_ptr<Host>> Host::create(Opener& opener, Log& log, const Clock& clock) {
     crash_registry::install_sigbus_handler();
-    TRY_ASSIGN(auto io, EventLoop::create());
+    TRY_ASSIGN(auto io, EventLoop::create(clock));
     auto host = std::make_unique<Host>(std::move(io), opener, log, clock);
     TRY(host->watch_memory());
     return host;
@@ -29,7 +30,7 @@ Result<void> Host::watch_memory() {
 }
 
 Host::Host(std::unique_ptr<EventLoop> io, Opener& opener, Log& log, const Clock& clock)
-    : io_(std::move(io)), services_{opener, *io_, log, clock} {}
+    : io_(std::move(io)), services_{opener, *io_, log, clock, share_} {}
 
 Host::~Host() {
     stop_io();
@@ -44,6 +45,7 @@ Result<Guest*> Host::add(const MachineConfig& config, std::function<void(const G
 }
 
 Result<void> Host::start() {
+    give_back_code();
     for (const auto& guest : guests_) TRY(guest->start());
     TRY_ASSIGN(io_thread_, Thread::start("io", [this] { io_->run(); }));
     return {};

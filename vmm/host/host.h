@@ -41,6 +41,7 @@ class Host {
     Result<void> watch_memory();
 
     std::unique_ptr<EventLoop> io_;
+    MachineShare share_;
     Fd memory_alarm_;  // eventfd, written by the SIGBUS handler
     GuestServices services_;
     std::vector<std::unique_ptr<Guest>> guests_;

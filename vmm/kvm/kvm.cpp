@@ -16,6 +16,15 @@ namespace {
 
 constexpr int kApiVersion = 12;  // 4.1
 
+constexpr RequiredCapability kRequired[] = {
+    {KVM_CAP_USER_MEMORY, "USER_MEMORY"},
+    {KVM_CAP_IRQCHIP, "IRQCHIP"},
+    {KVM_CAP_PIT2, "PIT2"},
+    {KVM_CAP_EXT_CPUID, "EXT_CPUID"},
+    {KVM_CAP_MP_STATE, "MP_STATE"},
+    {KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT"},
+};
+
 constexpr const char* kBusyAdvice =
     "another hypervisor (VirtualBox, VMware) holds the processor's virtualisation: stop its machines, or "
     "unload its module";
@@ -65,6 +74,20 @@ Result<Kvm> Kvm::open(Opener& opener, const std::string& path) {
 
 int Kvm::check(long capability) const {
     return std::max(0, retry_ioctl(fd(), KVM_CHECK_EXTENSION, capability));
+}
+
+std::span<const RequiredCapability> required_capabilities() {
+    return kRequired;
+}
+
+Result<void> Kvm::check_required() const {
+    for (const RequiredCapability& needed : kRequired) {
+        if (check(needed.number) > 0) continue;
+        return host_error(
+            std::string("this host's KVM lacks KVM_CAP_") + needed.name + ", which no guest runs without",
+            "use a host with Linux 4.13 or newer");
+    }
+    return {};
 }
 
 uint32_t Kvm::max_vcpus() const {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,13 @@ namespace carrel::kvm {
 
 class Vm;
 
+// What no guest runs without.
+struct RequiredCapability {
+    long number;
+    const char* name;  // KVM_CAP_...
+};
+std::span<const RequiredCapability> required_capabilities();
+
 // Any thread. "4.x" in comments is a section of Documentation/virt/kvm/api.rst.
 class Kvm {
   public:
@@ -23,6 +31,8 @@ class Kvm {
 
     // KVM_CHECK_EXTENSION (4.4): 0 where the kernel lacks it.
     int check(long capability) const;
+    // Whether it has all of required_capabilities(); the error names the first that it lacks.
+    Result<void> check_required() const;
     uint32_t max_vcpus() const;
     // KVM_GET_SUPPORTED_CPUID (4.46): what this host and KVM can back.
     Result<CpuidTable> supported_cpuid() const;

@@ -11,12 +11,15 @@
 namespace carrel::kvm {
 namespace {
 
+// The immediate_exit byte of the vCPU that this thread runs; null elsewhere. It can't come with the signal:
+// what a signal carries is lost where the user's queue of signals is full.
+thread_local __u8* this_thread_immediate_exit = nullptr;
+
 // Runs on the kicked thread. A plain EINTR would lose a signal that arrives between the last look at the
-// requests and KVM_RUN; the byte makes that KVM_RUN return at once. Only our own process may name an address.
-void on_kick(int, siginfo_t* info, void*) {
-    const bool ours = info->si_code == SI_TIMER || (info->si_code == SI_QUEUE && info->si_pid == ::getpid());
-    auto* const immediate_exit = static_cast<__u8*>(info->si_value.sival_ptr);
-    if (ours && immediate_exit != nullptr) __atomic_store_n(immediate_exit, 1, __ATOMIC_RELAXED);
+// requests and KVM_RUN; the byte makes that KVM_RUN return at once.
+void on_kick(int) {
+    if (this_thread_immediate_exit != nullptr)
+        __atomic_store_n(this_thread_immediate_exit, 1, __ATOMIC_RELAXED);
 }
 
 kvm_segment to_kvm(const SegmentState& s) {
@@ -46,8 +49,7 @@ kvm_dtable to_kvm(const TableState& t) {
 
 void install_kick_handler() {
     struct sigaction action {};
-    action.sa_sigaction = on_kick;
-    action.sa_flags = SA_SIGINFO;  // no SA_RESTART: KVM_RUN must come back
+    action.sa_handler = on_kick;  // no SA_RESTART: KVM_RUN must come back
     ::sigemptyset(&action.sa_mask);
     CHECK(::sigaction(signals::kick(), &action, nullptr) == 0);
 }
@@ -79,6 +81,14 @@ Result<void> Vcpu::set_tsc_khz(uint32_t khz) {
 Result<uint32_t> Vcpu::tsc_khz() const {
     TRY_ASSIGN(const int khz, checked_ioctl("tell the TSC frequency", fd(), KVM_GET_TSC_KHZ, 0));
     return static_cast<uint32_t>(khz);
+}
+
+Result<uint64_t> Vcpu::msr(uint32_t index) const {
+    abi::MsrList list(1);
+    list.push(kvm_msr_entry{index, 0, 0});
+    TRY_ASSIGN(const int done, checked_ioctl("read an MSR", fd(), abi::kGetMsrs, list.header()));
+    if (done != 1) return host_error("KVM refused to read MSR " + std::to_string(index));
+    return list.entries()[0].data;
 }
 
 Result<void> Vcpu::set_msr(uint32_t index, uint64_t value) {
@@ -150,26 +160,36 @@ std::optional<Gpa> Vcpu::translate(uint64_t linear) const {
 }
 
 void Vcpu::bind_to_this_thread() {
-    thread_ = ::pthread_self();
-    bound_.store(true, std::memory_order_release);
+    this_thread_immediate_exit = &run_page()->immediate_exit;
+    thread_.store(::gettid(), std::memory_order_release);
 }
 
 void Vcpu::unbind() {
-    bound_.store(false, std::memory_order_release);
+    thread_.store(0, std::memory_order_release);
+    this_thread_immediate_exit = nullptr;
 }
 
 void Vcpu::kick() {
-    __u8* const immediate_exit = &run_page()->immediate_exit;
-    __atomic_store_n(immediate_exit, 1, __ATOMIC_SEQ_CST);
-    if (!bound_.load(std::memory_order_acquire)) return;
-    ::pthread_sigqueue(thread_, signals::kick(), sigval{.sival_ptr = immediate_exit});
+    __atomic_store_n(&run_page()->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    const pid_t thread = thread_.load(std::memory_order_acquire);
+    if (thread != 0) ::tgkill(::getpid(), thread, signals::kick());
+}
+
+void Vcpu::tell_paused() {
+    retry_ioctl(fd(), KVM_KVMCLOCK_CTRL,
+                0);  // fails where the guest has no kvm-clock: then nothing is to be told
 }
 
 Exit Vcpu::run() {
     const int result = ::ioctl(fd(), KVM_RUN, 0);
-    exits_.fetch_add(1, std::memory_order_relaxed);
-    if (result == 0) return decode();
-    if (errno == EINTR || errno == EAGAIN) return InterruptedExit{};
+    exits_.store(exits() + 1, std::memory_order_relaxed);  // one writer
+    if (result == 0) {
+        again_ = 0;
+        return decode();
+    }
+    // EAGAIN: a processor that waited for its INIT has woken. More of them in a row: KVM couldn't start a
+    // thread of its own.
+    if (errno == EINTR || (errno == EAGAIN && ++again_ < kMostAgain)) return InterruptedExit{};
     return RefusedExit{errno};
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <linux/kvm.h>
-#include <pthread.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstdint>
@@ -29,6 +29,7 @@ class Vcpu final : public Kick {
     Result<void> set_cpuid(const CpuidTable& table);  // KVM_SET_CPUID2 (4.47); once, before the first run
     Result<void> set_tsc_khz(uint32_t khz);           // KVM_SET_TSC_KHZ (4.55)
     Result<uint32_t> tsc_khz() const;                 // KVM_GET_TSC_KHZ (4.56)
+    Result<uint64_t> msr(uint32_t index) const;       // KVM_GET_MSRS (4.18)
     Result<void> set_msr(uint32_t index, uint64_t value);  // KVM_SET_MSRS (4.19)
     Result<void> set_xcr0(uint64_t value);                 // KVM_SET_XCRS (4.38)
     Result<void> load(const CpuState& state);              // registers of the boot protocol
@@ -40,6 +41,10 @@ class Vcpu final : public Kick {
     // Everything of this vCPU that a guest can see; see vcpu_state_x86.cpp for the order of restoring.
     Result<void> save(ByteWriter& writer, const std::vector<uint32_t>& msr_list) const;
     Result<void> restore(ByteReader& reader);
+
+    // The guest was stopped from outside: its watchdogs take no offence at the gap. KVM_KVMCLOCK_CTRL (4.81);
+    // vCPU stopped.
+    void tell_paused();
 
     // Runs until an exit. The calling thread becomes the one that kick() reaches.
     Exit run();
@@ -66,13 +71,14 @@ class Vcpu final : public Kick {
     Fd fd_;
     Mapping run_;
     uint32_t id_;
+    static constexpr uint32_t kMostAgain = 1000;
+    uint32_t again_ = 0;              // EAGAIN in a row
     std::atomic<uint64_t> exits_{0};  // to userspace
-    std::atomic<bool> bound_{false};
-    pthread_t thread_{};
+    std::atomic<pid_t> thread_{0};    // 0: none is bound
 };
 
-// Installs the process's handler for signals::kick(): a signal that carries a pointer to an immediate_exit
-// byte (from kick() or from a timer of ours) sets it. Idempotent.
+// Installs the process's handler for signals::kick(): it sets the immediate_exit byte of the vCPU whose
+// thread the signal reaches. Idempotent.
 void install_kick_handler();
 
 }  // namespace carrel::kvm

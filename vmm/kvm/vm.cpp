@@ -38,10 +38,6 @@ Vm::Vm(Fd fd, size_t run_size, bool has_coalesced_pio)
 
 Vm::~Vm() = default;
 
-int Vm::check(long capability) const {
-    return std::max(0, retry_ioctl(fd(), KVM_CHECK_EXTENSION, capability));
-}
-
 Result<void> Vm::map(const GuestMemory& memory) {
     uint32_t slot = 0;
     for (const GuestMemory::Region& region : memory.regions()) {
@@ -92,13 +88,6 @@ Result<void> Vm::place_intel_pages() {
     TRY(checked_ioctl("place the task state segment", fd(), KVM_SET_TSS_ADDR,
                       static_cast<unsigned long>(raw(address_map::kTss))));
     return {};
-}
-
-void Vm::set_halt_poll(uint32_t nanoseconds) {
-    kvm_enable_cap enable{};
-    enable.cap = KVM_CAP_HALT_POLL;
-    enable.args[0] = nanoseconds;
-    retry_ioctl(fd(), KVM_ENABLE_CAP, &enable);  // a wish: older kernels poll by module parameter
 }
 
 std::unique_ptr<IrqLine> Vm::irq_line(uint32_t gsi) {

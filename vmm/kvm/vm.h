@@ -30,7 +30,6 @@ class Vm {
     Vm& operator=(const Vm&) = delete;
     ~Vm();
 
-    int check(long capability) const;  // KVM_CHECK_EXTENSION on this VM
     // One memory slot a region, KVM_SET_USER_MEMORY_REGION (4.35). `memory` outlives the Vm.
     Result<void> map(const GuestMemory& memory);
     // `page` at `base`, which the guest may read without an exit; a write is an exit
@@ -42,8 +41,6 @@ class Vm {
     Result<std::unique_ptr<Vcpu>> create_vcpu(uint32_t id);
     // KVM_SET_IDENTITY_MAP_ADDR and KVM_SET_TSS_ADDR (4.41, 4.37): Intel needs pages for its real mode.
     Result<void> place_intel_pages();
-    // Halts longer than this leave the vCPU thread at once (KVM_CAP_HALT_POLL, 7.20); 0 = never poll.
-    void set_halt_poll(uint32_t nanoseconds);
 
     // The line of one GSI. The Vm outlives it.
     std::unique_ptr<IrqLine> irq_line(uint32_t gsi);

@@ -51,7 +51,7 @@ class Board {
     Bus& mmio() { return mmio_; }
     GuestMemory& memory() { return wiring_.memory; }
     ByteReceiver& serial_input() { return serial_; }
-    void press_power_button() { pm_.press_power_button(); }
+    bool press_power_button() { return pm_.press_power_button(); }
 
     // vCPU threads. drain_coalesced: before any exit is answered. transmit: true when the data went to the
     // UART whole.

@@ -10,7 +10,10 @@ namespace {
 constexpr uint32_t kBasic = 0x0;
 constexpr uint32_t kFeatures = 0x1;
 constexpr uint32_t kCaches = 0x4;  // Intel
+constexpr uint32_t kMonitor = 0x5;
+constexpr uint32_t kThermal = 0x6;
 constexpr uint32_t kStructured = 0x7;
+constexpr uint32_t kPerformance = 0xa;
 constexpr uint32_t kTopology = 0xb;
 constexpr uint32_t kXsave = 0xd;
 constexpr uint32_t kTopologyV2 = 0x1f;  // Intel
@@ -67,6 +70,24 @@ void share_cache(CpuidLeaf& leaf, uint32_t cpus) {
     leaf.eax = (leaf.eax & ~kMask) | sharing << kShift;
 }
 
+// Leaf 0: "AuthenticAMD", and Hygon's processors, which are AMD's.
+bool is_amd(const CpuidTable& table) {
+    constexpr uint32_t kAuth = 0x6874'7541, kHygo = 0x6f67'7948;  // the first four letters, in EBX
+    return std::ranges::any_of(table, [](const CpuidLeaf& leaf) {
+        return leaf.function == kBasic && (leaf.ebx == kAuth || leaf.ebx == kHygo);
+    });
+}
+
+// Reserved on Intel's.
+void set_amd_core_count(CpuidTable& table, uint32_t cpus) {
+    for_each(table, kExtendedFeatures, [cpus](CpuidLeaf& leaf) {
+        leaf.ecx = cpus > 1 ? leaf.ecx | kCmpLegacy : leaf.ecx & ~kCmpLegacy;
+    });
+    for_each(table, kAddressSizes, [cpus](CpuidLeaf& leaf) {
+        leaf.ecx = (leaf.ecx & 0xffff'0000) | core_bits(cpus) << 12 | std::min(cpus - 1, 255u);
+    });
+}
+
 void set_topology(CpuidTable& table, uint32_t cpus) {
     for_each(table, kFeatures, [cpus](CpuidLeaf& leaf) {
         leaf.ebx = (leaf.ebx & 0x0000ffff) | std::min(cpus, 255u) << 16;
@@ -80,12 +101,7 @@ void set_topology(CpuidTable& table, uint32_t cpus) {
     for_each(table, kCachesAmd, [cpus](CpuidLeaf& leaf) {
         if ((leaf.eax & 0x1f) != 0) share_cache(leaf, cpus);
     });
-    for_each(table, kExtendedFeatures, [cpus](CpuidLeaf& leaf) {
-        leaf.ecx = cpus > 1 ? leaf.ecx | kCmpLegacy : leaf.ecx & ~kCmpLegacy;
-    });
-    for_each(table, kAddressSizes, [cpus](CpuidLeaf& leaf) {
-        leaf.ecx = (leaf.ecx & 0xffff'0000) | core_bits(cpus) << 12 | ((cpus - 1) & 0xff);
-    });
+    if (is_amd(table)) set_amd_core_count(table, cpus);
     for_each(table, kTopologyAmd, [](CpuidLeaf& leaf) { leaf.ebx = leaf.ecx = leaf.edx = 0; });
     if (std::any_of(table.begin(), table.end(),
                     [](const CpuidLeaf& l) { return l.function == kTopologyV2; })) {
@@ -95,13 +111,40 @@ void set_topology(CpuidTable& table, uint32_t cpus) {
     for_each(table, kBasic, [](CpuidLeaf& leaf) { leaf.eax = std::max(leaf.eax, kTopology); });
 }
 
+// AMX needs a permission that a process must ask for (arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM), and we don't:
+// KVM then offers half of its state, or its instructions without its state. XCR0 with one of the two bits
+// raises #GP (SDM volume 1, 13.3), so a guest that believed the list would die early.
+void hide_amx_without_state(CpuidTable& table) {
+    constexpr uint32_t kTileState = 3u << 17;                       // leaf 0xd, EAX: XTILECFG, XTILEDATA
+    constexpr uint32_t kAmx = 1u << 22 | 1u << 24 | 1u << 25;       // leaf 7.0, EDX: BF16, TILE, INT8
+    constexpr uint32_t kAmxFp16 = 1u << 21, kAmxComplex = 1u << 8;  // leaf 7.1, EAX and EDX
+    constexpr uint32_t kTileInformation = 0x1d, kTmul = 0x1e;
+    bool whole = false;
+    for_each(table, kXsave, [&whole](CpuidLeaf& leaf) {
+        if (leaf.index == 0) whole = (leaf.eax & kTileState) == kTileState;
+    });
+    if (whole) return;
+    for_each(table, kXsave, [](CpuidLeaf& leaf) {
+        if (leaf.index == 0) leaf.eax &= ~kTileState;
+    });
+    for_each(table, kStructured, [](CpuidLeaf& leaf) {
+        if (leaf.index == 0) leaf.edx &= ~kAmx;
+        if (leaf.index == 1) leaf.eax &= ~kAmxFp16;
+        if (leaf.index == 1) leaf.edx &= ~kAmxComplex;
+    });
+    std::erase_if(table, [](const CpuidLeaf& leaf) {
+        const bool tile_component = leaf.function == kXsave && (leaf.index == 17 || leaf.index == 18);
+        return tile_component || leaf.function == kTileInformation || leaf.function == kTmul;
+    });
+}
+
 // x86-64-v2 (System V ABI, AMD64 supplement, 3.1.1) and what a kernel needs to run well: the same on every
 // host.
 void reduce_to_baseline(CpuidTable& table) {
     for_each(table, kFeatures, [](CpuidLeaf& leaf) {
         leaf.ecx &= kSse3 | kSsse3 | kCx16 | kSse41 | kSse42 | kX2apic | kPopcnt | kTscDeadline | kHypervisor;
     });
-    for (const uint32_t function : {kStructured, kXsave}) {
+    for (const uint32_t function : {kMonitor, kThermal, kStructured, kPerformance, kXsave}) {
         for_each(table, function, [](CpuidLeaf& leaf) { leaf.eax = leaf.ebx = leaf.ecx = leaf.edx = 0; });
     }
     for_each(table, kExtendedFeatures, [](CpuidLeaf& leaf) {
@@ -127,6 +170,7 @@ CpuidTable machine_cpuid(const CpuidTable& supported, CpuModel model, uint32_t c
         leaf.ecx |= kHypervisor;
         leaf.ecx = tsc_deadline ? leaf.ecx | kTscDeadline : leaf.ecx & ~kTscDeadline;
     });
+    hide_amx_without_state(table);
     if (model == CpuModel::kBaseline) reduce_to_baseline(table);
     set_topology(table, cpus);
     return cpuid_of(table, 0);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/kvm.h>
 #include <sys/random.h>
 
 #include <array>
@@ -64,6 +63,7 @@ Machine::Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm)
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
                                                  const MachineServices& services) {
     TRY_ASSIGN(kvm::Kvm kvm, kvm::Kvm::open(services.opener));
+    TRY(kvm.check_required());
     auto machine = std::make_unique<Machine>(config, services, std::move(kvm));
     TRY(machine->assemble());
     return machine;
@@ -74,26 +74,51 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
 Result<void> Machine::assemble() {
     TRY_ASSIGN(description_, describe(kvm_, config_));
     Result<void> made_vm;
-    TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(); }));
+    TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(hardware_); }));
     const Result<void> loaded = load_guest();
     maker.join();
     TRY(made_vm);
     TRY(loaded);
     if (memory_->lost()) return memory_->lost_error();
-    TRY(map_memory());
-    TRY(make_board());
-    return vcpus_.front()->load(boot_.cpu);
+    TRY(map_memory(*hardware_.vm));
+    TRY(make_board(hardware_));
+    return hardware_.vcpus.front()->load(boot_.cpu);
 }
 
-Result<void> Machine::make_vm() {
-    TRY_ASSIGN(vm_, kvm_.create_vm());
-    TRY(vm_->place_intel_pages());
-    TRY(vm_->create_irqchip());
-    return set_up_vcpus();
+Result<void> Machine::make_vm(Hardware& hardware) {
+    TRY_ASSIGN(hardware.vm, kvm_.create_vm());
+    TRY(hardware.vm->place_intel_pages());
+    TRY(hardware.vm->create_irqchip());
+    return set_up_vcpus(hardware);
 }
 
-Result<void> Machine::map_memory() {
-    TRY(vm_->map(*memory_));
+Result<void> Machine::set_up_vcpus(Hardware& hardware) {
+    for (const uint32_t apic_id : description_.apic_ids) {
+        TRY_ASSIGN(auto vcpu, hardware.vm->create_vcpu(apic_id));
+        TRY(agree_on_tsc(*vcpu));
+        TRY(vcpu->set_cpuid(cpuid_of(description_.cpuid, apic_id)));
+        if (const uint64_t xcr0 = initial_xcr0(description_.cpuid); xcr0 != 1) TRY(vcpu->set_xcr0(xcr0));
+        // Not every KVM knows both; a guest that misses them is slower, not wrong.
+        if (const auto enabled = vcpu->msr(kMsrMiscEnable); enabled.ok()) {
+            (void)vcpu->set_msr(kMsrMiscEnable, *enabled | kFastStrings).ok();
+        }
+        (void)vcpu->set_msr(kMsrMtrrDefault, kMtrrEnabledWriteBack).ok();
+        hardware.vcpus.push_back(std::move(vcpu));
+    }
+    return {};
+}
+
+// The first vCPU tells, all others and all later ones follow. A host whose TSC isn't stable can't tell
+// (4.56).
+Result<void> Machine::agree_on_tsc(kvm::Vcpu& vcpu) {
+    const auto khz = vcpu.tsc_khz();
+    if (!khz.ok()) return {};
+    if (description_.tsc_khz == 0) description_.tsc_khz = *khz;
+    return *khz == description_.tsc_khz ? Result<void>{} : vcpu.set_tsc_khz(description_.tsc_khz);
+}
+
+Result<void> Machine::map_memory(kvm::Vm& vm) {
+    TRY(vm.map(*memory_));
     const DevicePlace* const early = description_.find(DeviceKind::kEarlyConsole);
     if (early == nullptr) return {};
     if (!early_page_.valid()) {
@@ -101,28 +126,13 @@ Result<void> Machine::map_memory() {
                                              -1, 0, "the early console's page"));
         EarlyConsole::fill(early_page_.bytes());
     }
-    return vm_->map_read_only(Gpa{early->base}, early_page_.bytes());
+    return vm.map_read_only(Gpa{early->base}, early_page_.bytes());
 }
 
-// The first vCPU tells, all others and all later ones follow.
-Result<void> Machine::agree_on_tsc(kvm::Vcpu& vcpu) {
-    if (kvm_.check(KVM_CAP_GET_TSC_KHZ) == 0) return {};
-    TRY_ASSIGN(const uint32_t khz, vcpu.tsc_khz());
-    if (description_.tsc_khz == 0) description_.tsc_khz = khz;
-    return khz == description_.tsc_khz ? Result<void>{} : vcpu.set_tsc_khz(description_.tsc_khz);
-}
-
-Result<void> Machine::set_up_vcpus() {
-    for (const uint32_t apic_id : description_.apic_ids) {
-        TRY_ASSIGN(auto vcpu, vm_->create_vcpu(apic_id));
-        TRY(agree_on_tsc(*vcpu));
-        TRY(vcpu->set_cpuid(cpuid_of(description_.cpuid, apic_id)));
-        if (const uint64_t xcr0 = initial_xcr0(description_.cpuid); xcr0 != 1) TRY(vcpu->set_xcr0(xcr0));
-        // Not every KVM knows both; a guest that misses them is slower, not wrong.
-        (void)vcpu->set_msr(kMsrMiscEnable, kFastStrings).ok();
-        (void)vcpu->set_msr(kMsrMtrrDefault, kMtrrEnabledWriteBack).ok();
-        vcpus_.push_back(std::move(vcpu));
-    }
+Result<void> Machine::make_board(Hardware& hardware) {
+    hardware.board =
+        std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
+                                            services_.clock, console_tap_, services_.input_room, *this});
     return {};
 }
 
@@ -137,6 +147,7 @@ Result<void> Machine::load_guest() {
     boot::BootRequest request;
     request.rsdp = rsdp;
     request.entropy = entropy;
+    request.payload_cache = services_.payloads;
     if (config_.boot.kernel.empty()) {
         request.cmdline = cmdline_ = config_.boot.cmdline;
         const auto image = boot::KernelImage::embedded(default_guest_image(), "the embedded guest");
@@ -157,22 +168,22 @@ Result<void> Machine::load_guest() {
     return {};
 }
 
-Result<void> Machine::make_board() {
-    board_ = std::make_unique<Board>(BoardWiring{*vm_, *memory_, description_, services_.io, services_.clock,
-                                                 console_tap_, services_.input_room, *this});
-    return {};
-}
-
 Result<void> Machine::start() {
     kvm::install_kick_handler();
     return start_threads();
 }
 
 Result<void> Machine::start_threads() {
-    gate_ = std::make_unique<RunGate>();
-    for (const auto& vcpu : vcpus_) {
-        runners_.push_back(
-            std::make_unique<VcpuRunner>(*vcpu, *board_, *gate_, *this, config_.rebuild_every));
+    gate_.reopen();
+    runners_.clear();
+    const VcpuRunner::Options options{config_.rebuild_every, services_.log, services_.clock};
+    for (const auto& vcpu : hardware_.vcpus) {
+        runners_.push_back(std::make_unique<VcpuRunner>(*vcpu, *hardware_.board, gate_, *this, options));
+    }
+    {
+        MutexLock lock(mutex_);
+        for (const auto& vcpu : hardware_.vcpus) kicks_.push_back(vcpu.get());
+        if (end_) gate_.set(RunGate::Request::kStop);  // it came between two sets of threads
     }
     constexpr size_t kNameShown = 8;  // DESIGN.md section 4: tools and filters go by "<vm cut to 8>:vcpuN"
     for (const auto& runner : runners_) {
@@ -188,19 +199,24 @@ Result<void> Machine::start_threads() {
 
 Machine::~Machine() {
     join_all();
-    board_.reset();  // its lines and ring are the Vm's
 }
 
 void Machine::kick_all() {
-    for (const auto& vcpu : vcpus_) vcpu->kick();
+    MutexLock lock(mutex_);
+    for (Kick* const vcpu : kicks_) vcpu->kick();
 }
 
 void Machine::join_all() {
-    if (gate_) gate_->set(RunGate::Request::kStop);
+    gate_.set(RunGate::Request::kStop);
     kick_all();
     threads_.clear();  // joins
-    runners_.clear();
-    gate_.reset();
+    MutexLock lock(mutex_);
+    kicks_.clear();
+}
+
+void Machine::stop() {
+    join_all();
+    hardware_.board->drain_coalesced();
 }
 
 void Machine::end(MachineEnd end) {
@@ -209,7 +225,7 @@ void Machine::end(MachineEnd end) {
         if (end_) return;
         end_ = std::move(end);
     }
-    if (gate_) gate_->set(RunGate::Request::kStop);
+    gate_.set(RunGate::Request::kStop);
     kick_all();
     services_.on_end();
 }
@@ -230,29 +246,31 @@ void Machine::on_reset() {
 }
 
 Result<void> Machine::pause() {
-    gate_->set(RunGate::Request::kPause);
+    gate_.set(RunGate::Request::kPause);
     kick_all();
-    if (gate_->wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit)) return {};
+    if (gate_.wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit, services_.clock)) return {};
+    gate_.set(RunGate::Request::kRun);
     return host_error(fmt::format("the vCPUs of {} didn't stop within 5 s", config_.name));
 }
 
 void Machine::resume() {
-    gate_->set(RunGate::Request::kRun);
+    for (const auto& vcpu : hardware_.vcpus) vcpu->tell_paused();
+    gate_.set(RunGate::Request::kRun);
 }
 
 Result<std::vector<std::byte>> Machine::save() const {
     ByteWriter writer;
     description_.save(writer);
-    board_->save(writer);
-    TRY(vm_->save(writer));
-    for (const auto& vcpu : vcpus_) TRY(vcpu->save(writer, description_.msr_list));
+    hardware_.board->save(writer);
+    TRY(hardware_.vm->save(writer));
+    for (const auto& vcpu : hardware_.vcpus) TRY(vcpu->save(writer, description_.msr_list));
     return std::move(writer).take();
 }
 
 Result<void> Machine::restore(ByteReader& reader) {
-    TRY(board_->restore(reader));
-    TRY(vm_->restore(reader));
-    for (const auto& vcpu : vcpus_) TRY(vcpu->restore(reader));
+    TRY(hardware_.board->restore(reader));
+    TRY(hardware_.vm->restore(reader));
+    for (const auto& vcpu : hardware_.vcpus) TRY(vcpu->restore(reader));
     return {};
 }
 
@@ -267,39 +285,42 @@ void Machine::on_rebuild_due() {
     });
 }
 
+// Where something fails, the old hardware is still there, its threads ended.
 Result<void> Machine::rebuild() {
     TRY(pause());
-    TRY_ASSIGN(const std::vector<std::byte> state, save());
+    const auto state = save();
     join_all();
-    board_.reset();
-    vcpus_.clear();
-    vm_.reset();
-    ByteReader reader(state);
+    TRY(state);
+    ByteReader reader(*state);
     TRY_ASSIGN(description_, MachineDescription::restore(reader));
-    TRY(make_vm());
-    TRY(map_memory());
-    TRY(make_board());
+    Hardware fresh;
+    TRY(make_vm(fresh));
+    TRY(map_memory(*fresh.vm));
+    TRY(make_board(fresh));
+    past_ = statistics();
+    runners_.clear();
+    std::swap(hardware_, fresh);  // before restoring: input that is asked for then must reach the new board
     TRY(restore(reader));
     return start_threads();
 }
 
 MachineStatistics Machine::statistics() const {
-    MachineStatistics s;
-    for (const auto& vcpu : vcpus_) s.exits += vcpu->exits();
+    MachineStatistics s = past_;
+    for (const auto& vcpu : hardware_.vcpus) s.exits += vcpu->exits();
     for (const auto& runner : runners_) {
         s.port_exits += runner->counts().get(ExitCounts::kPort);
         s.mmio_exits += runner->counts().get(ExitCounts::kMmio);
         s.interrupted += runner->counts().get(ExitCounts::kInterrupted);
         s.other_exits += runner->counts().get(ExitCounts::kOther);
     }
-    s.unmapped_ports = board_->ports().unmapped();
-    s.unmapped_mmio = board_->mmio().unmapped();
+    s.unmapped_ports += hardware_.board->ports().unmapped();
+    s.unmapped_mmio += hardware_.board->mmio().unmapped();
     return s;
 }
 
 Result<Fd> Machine::defer_teardown(std::span<const Machine* const> machines) {
     std::vector<int> vms;
-    for (const Machine* machine : machines) vms.push_back(machine->vm_->fd());
+    for (const Machine* machine : machines) vms.push_back(machine->hardware_.vm->fd());
     return kvm::defer_teardown(vms);
 }
 

@@ -37,6 +37,7 @@ struct MachineServices {
     const Clock& clock;
     ByteSink& console;  // the guest's serial output, already on its way to a person
     RoomListener& input_room;
+    boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
 };
 
@@ -57,10 +58,15 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     ~Machine() override;
 
     Result<void> start();
-    // Stops all vCPUs, their pending accesses finished; then state may be read.
+    // Stops all vCPUs, their pending accesses finished; then state may be read. On an error they run on.
     Result<void> pause();
+    // Lets them go on, with a word to the guest's clock watchdogs (KVM_KVMCLOCK_CTRL).
     void resume();
-    void press_power_button() { board_->press_power_button(); }
+    // The run has ended: joins the vCPU threads. Afterwards nothing of the guest's output is on its way any
+    // more.
+    void stop();
+    // False: the guest doesn't listen to it now.
+    bool press_power_button() { return hardware_.board->press_power_button(); }
     // Ends the run, if nothing has ended it before.
     void end(MachineEnd end) EXCLUDES(mutex_);
     std::optional<MachineEnd> ended() const EXCLUDES(mutex_);
@@ -79,8 +85,10 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     const std::string& cmdline() const { return cmdline_; }
 
     // ByteReceiver: the guest's serial input.
-    size_t room() override { return board_->serial_input().room(); }
-    void receive(std::span<const std::byte> bytes) override { board_->serial_input().receive(bytes); }
+    size_t room() override { return hardware_.board->serial_input().room(); }
+    void receive(std::span<const std::byte> bytes) override {
+        hardware_.board->serial_input().receive(bytes);
+    }
 
     // PowerListener, RunnerListener: from devices and vCPU threads.
     void on_power_off() override { end(MachineEnd{EndReason::kPowerOff, {}}); }
@@ -100,17 +108,24 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
         Mutex mutex_;  // two UARTs write here
     };
 
+    // KVM's side and the chips: one piece, since a rebuild makes the second one before it gives up the first.
+    struct Hardware {
+        std::unique_ptr<kvm::Vm> vm;
+        std::vector<std::unique_ptr<kvm::Vcpu>> vcpus;  // in the order of APIC ids
+        std::unique_ptr<Board> board;                   // goes first: its lines and its ring are the Vm's
+    };
+
     Result<void> assemble();
     Result<void> load_guest();
-    Result<void> make_vm();
-    Result<void> make_board();
-    Result<void> map_memory();
-    Result<void> set_up_vcpus();
+    Result<void> make_vm(Hardware& hardware);
+    Result<void> set_up_vcpus(Hardware& hardware);
     Result<void> agree_on_tsc(kvm::Vcpu& vcpu);
+    Result<void> map_memory(kvm::Vm& vm);
+    Result<void> make_board(Hardware& hardware);
     Result<void> restore(ByteReader& reader);
-    void kick_all();
-    void join_all();
-    Result<void> start_threads();
+    void kick_all() EXCLUDES(mutex_);
+    void join_all() EXCLUDES(mutex_);
+    Result<void> start_threads() EXCLUDES(mutex_);
 
     MachineConfig config_;
     MachineServices services_;
@@ -122,19 +137,19 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     ConsoleTap console_tap_{*this};
 
     std::unique_ptr<GuestMemory> memory_;
-    Mapping early_page_;                             // what the guest reads at the early console
-    std::unique_ptr<kvm::Vm> vm_;                    // before memory_ is unmapped
-    std::vector<std::unique_ptr<kvm::Vcpu>> vcpus_;  // in the order of APIC ids
-    std::unique_ptr<Board> board_;
-    std::unique_ptr<RunGate> gate_;
+    Mapping early_page_;  // what the guest reads at the early console
+    Hardware hardware_;   // goes before the memory is unmapped
+    RunGate gate_;
     std::vector<std::unique_ptr<VcpuRunner>> runners_;
     std::vector<Thread> threads_;
+    MachineStatistics past_;  // of the hardware before a rebuild
     std::atomic<bool> rebuild_posted_{false};
     // A posted task may come after the end of this (a restart), and then does nothing.
     const std::shared_ptr<char> alive_ = std::make_shared<char>();
 
     mutable Mutex mutex_;
     std::optional<MachineEnd> end_ GUARDED_BY(mutex_);
+    std::vector<Kick*> kicks_ GUARDED_BY(mutex_);  // of the vCPUs whose threads there are
 };
 
 }  // namespace carrel

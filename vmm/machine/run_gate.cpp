@@ -18,8 +18,12 @@ void RunGate::set(Request request) {
     changed_.notify_all();
 }
 
-bool RunGate::wait_parked(uint32_t threads, Nanoseconds timeout) {
-    const SystemClock clock;
+void RunGate::reopen() {
+    MutexLock lock(mutex_);
+    request_.store(Request::kRun, std::memory_order_release);
+}
+
+bool RunGate::wait_parked(uint32_t threads, Nanoseconds timeout, const Clock& clock) {
     const Nanoseconds deadline = clock.now() + timeout;
     MutexLock lock(mutex_);
     while (parked_ < threads) {

@@ -22,10 +22,12 @@ class RunGate {
     // vCPU thread: waits while paused. False: end the thread.
     bool park() EXCLUDES(mutex_);
 
-    // Any other thread; the caller kicks the vCPUs afterwards. kStop is final.
+    // Any other thread; the caller kicks the vCPUs afterwards. kStop is final until reopen().
     void set(Request request) EXCLUDES(mutex_);
+    // For a new set of threads, none of the old ones being left.
+    void reopen() EXCLUDES(mutex_);
     // Waits until `threads` of them are parked; false when `timeout` is over first.
-    bool wait_parked(uint32_t threads, Nanoseconds timeout) EXCLUDES(mutex_);
+    bool wait_parked(uint32_t threads, Nanoseconds timeout, const Clock& clock) EXCLUDES(mutex_);
 
   private:
     std::atomic<Request> request_{Request::kRun};

@@ -14,7 +14,7 @@ constexpr uint32_t kPorts = 8;  // address and data
 ScanCoalescing::ScanCoalescing(kvm::Vm& vm, EventLoop& io, CoalescedWrites& writes)
     : vm_(vm), io_(io), writes_(writes), ticks_left_(kTicks) {
     set_registered(true);
-    if (registered_) timer_ = io_.at(SystemClock().now() + kTick, [this] { tick(); });
+    if (registered_) timer_ = io_.after(kTick, [this] { tick(); });
 }
 
 ScanCoalescing::~ScanCoalescing() {
@@ -25,7 +25,7 @@ void ScanCoalescing::tick() {
     timer_ = 0;
     if (--ticks_left_ == 0) set_registered(false);
     writes_.drain();
-    if (registered_) timer_ = io_.at(SystemClock().now() + kTick, [this] { tick(); });
+    if (registered_) timer_ = io_.after(kTick, [this] { tick(); });
 }
 
 void ScanCoalescing::set_registered(bool on) {

@@ -50,7 +50,7 @@ void SerialCoalescing::arm() {
         if (stopped_) return;
     }
     if (timer_ != 0) return;
-    timer_ = io_.at(SystemClock().now() + kTick, [this] { tick(); });
+    timer_ = io_.after(kTick, [this] { tick(); });
 }
 
 void SerialCoalescing::tick() {

@@ -9,22 +9,25 @@ namespace carrel {
 void VcpuRunner::run() {
     vcpu_.bind_to_this_thread();
     while (pass_gate()) {
+        access_pending_ = false;
         const kvm::Exit exit = vcpu_.run();
         board_.drain_coalesced();
         if (answer(exit) == Next::kEnd) break;
-        if (rebuild_every_ != 0 && vcpu_.exits() % rebuild_every_ == 0) listener_.on_rebuild_due();
+        const uint32_t every = options_.rebuild_every;
+        if (every != 0 && vcpu_.exits() % every == 0) listener_.on_rebuild_due();
     }
     vcpu_.unbind();
 }
 
 // The order makes a kick impossible to lose: who kicks sets the request first and the flag second, we clear
-// the flag first (in answer()) and look at the request second.
+// the flag first (here and in answer()) and look at the request second.
 bool VcpuRunner::pass_gate() {
-    if (gate_.request() == RunGate::Request::kRun) return true;
-    finish_pending_access();
-    const bool go_on = gate_.park();
-    vcpu_.clear_kick();
-    return go_on;
+    while (gate_.request() != RunGate::Request::kRun) {
+        finish_pending_access();
+        if (!gate_.park()) return false;
+        vcpu_.clear_kick();
+    }
+    return true;
 }
 
 // Until it's done, registers hold a half-executed instruction (api.rst, "Note" under KVM_EXIT_IO and
@@ -52,9 +55,7 @@ VcpuRunner::Next VcpuRunner::answer(const kvm::Exit& exit) {
             self.vcpu_.clear_kick();
             return Next::kRun;
         }
-        Next operator()(const kvm::SystemEventExit& e) {
-            return self.end(e.type == KVM_SYSTEM_EVENT_RESET ? EndReason::kReset : EndReason::kPowerOff);
-        }
+        Next operator()(const kvm::SystemEventExit& e) { return self.answer_event(e); }
         Next operator()(const kvm::HaltExit&) { return other(); }
         Next operator()(const kvm::IgnoredExit&) { return other(); }
         Next other() {
@@ -71,12 +72,7 @@ VcpuRunner::Next VcpuRunner::answer_port(const kvm::PortExit& exit) {
     access_pending_ = true;
     if (exit.write && board_.transmit(exit.port, exit.size, exit.data)) return Next::kRun;
     for (uint32_t i = 0; i < exit.count; ++i) {
-        const auto element = exit.data.subspan(size_t{i} * exit.size, exit.size);
-        if (exit.write) {
-            board_.ports().write(exit.port, element);
-        } else {
-            board_.ports().read(exit.port, element);
-        }
+        access(board_.ports(), exit.port, exit.write, exit.data.subspan(size_t{i} * exit.size, exit.size));
     }
     return Next::kRun;
 }
@@ -85,12 +81,26 @@ VcpuRunner::Next VcpuRunner::answer_mmio(const kvm::MmioExit& exit) {
     counts_.add(ExitCounts::kMmio);
     access_pending_ = true;
     if (answer_ram(exit)) return board_.memory().lost() ? lose_memory() : Next::kRun;
-    if (exit.write) {
-        board_.mmio().write(raw(exit.address), exit.data);
-    } else {
-        board_.mmio().read(raw(exit.address), exit.data);
-    }
+    access(board_.mmio(), raw(exit.address), exit.write, exit.data);
     return Next::kRun;
+}
+
+void VcpuRunner::access(Bus& bus, uint64_t address, bool write, std::span<std::byte> data) {
+    const uint64_t unmapped = bus.unmapped();
+    if (write) {
+        bus.write(address, data);
+    } else {
+        bus.read(address, data);
+    }
+    const bool missed = bus.unmapped() != unmapped;
+    if (missed && options_.log.enabled(LogLevel::kDebug)) complain(bus, write ? "written" : "read");
+}
+
+void VcpuRunner::complain(const Bus& bus, const char* what) {
+    uint64_t left_out = 0;
+    if (!complaints_.allow(options_.clock.now(), left_out)) return;
+    options_.log.debug("vCPU {}: no device answers at {} {:#x}, which was {} ({} more like this)", vcpu_.id(),
+                       &bus == &board_.ports() ? "port" : "address", bus.last_unmapped(), what, left_out);
 }
 
 // KVM comes to us with a RAM address when the host had no page for it. Touching it ourselves tries again, and
@@ -98,6 +108,18 @@ VcpuRunner::Next VcpuRunner::answer_mmio(const kvm::MmioExit& exit) {
 bool VcpuRunner::answer_ram(const kvm::MmioExit& exit) {
     if (exit.write) return board_.memory().write_bytes(exit.address, exit.data);
     return board_.memory().read_bytes(exit.address, exit.data);
+}
+
+VcpuRunner::Next VcpuRunner::answer_event(const kvm::SystemEventExit& exit) {
+    switch (exit.type) {
+        case KVM_SYSTEM_EVENT_SHUTDOWN: return end(EndReason::kPowerOff);
+        case KVM_SYSTEM_EVENT_RESET: return end(EndReason::kReset);
+        case KVM_SYSTEM_EVENT_CRASH: return end(EndReason::kPanic, "the guest told KVM that it crashed");
+        default:
+            return end(EndReason::kHostFailure, "KVM reports a system event of type " +
+                                                    std::to_string(exit.type) +
+                                                    ", which carrel doesn't know");
+    }
 }
 
 VcpuRunner::Next VcpuRunner::lose_memory() {
@@ -117,12 +139,20 @@ VcpuRunner::Next VcpuRunner::fail(const kvm::FailedExit& exit) {
     return end(EndReason::kHostFailure, observe::failure_report(exit, vcpu_, board_.memory()));
 }
 
+const char* VcpuRunner::advice_on(int error) {
+    switch (error) {
+        case EFAULT: return "guest memory couldn't be had: the host is out of memory or huge pages";
+        case EAGAIN:
+            return "KVM needs a thread of its own and may not start one: raise the limit on processes "
+                   "(ulimit -u, the "
+                   "cgroup's pids.max)";
+        default: return "";
+    }
+}
+
 VcpuRunner::Next VcpuRunner::refuse(const kvm::RefusedExit& exit) {
     const Error error =
-        os_error(exit.error, "KVM can't run vCPU " + std::to_string(vcpu_.id()),
-                 exit.error == EFAULT ? "guest memory couldn't be had: the host is out of memory or huge "
-                                        "pages"
-                                      : "");
+        os_error(exit.error, "KVM can't run vCPU " + std::to_string(vcpu_.id()), advice_on(exit.error));
     return end(EndReason::kHostFailure, error.sentence());
 }
 

@@ -4,7 +4,11 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <span>
 
+#include "vmm/base/clock.h"
+#include "vmm/base/log.h"
+#include "vmm/bus/bus.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/machine_end.h"
@@ -32,33 +36,44 @@ struct ExitCounts {
 
 class VcpuRunner {
   public:
-    // All of them outlive the runner. `rebuild_every`: see MachineConfig.
-    VcpuRunner(kvm::Vcpu& vcpu, Board& board, RunGate& gate, RunnerListener& listener, uint32_t rebuild_every)
-        : vcpu_(vcpu), board_(board), gate_(gate), listener_(listener), rebuild_every_(rebuild_every) {}
+    struct Options {
+        uint32_t rebuild_every = 0;  // see MachineConfig
+        Log& log;
+        const Clock& clock;
+    };
+    // All of them outlive the runner.
+    VcpuRunner(kvm::Vcpu& vcpu, Board& board, RunGate& gate, RunnerListener& listener, const Options& options)
+        : vcpu_(vcpu), board_(board), gate_(gate), listener_(listener), options_(options) {}
 
     void run();  // the thread's body
     const ExitCounts& counts() const { return counts_; }
 
   private:
+    static constexpr uint32_t kComplaints = 10;  // at once, and one a second afterwards
     enum class Next { kRun, kEnd };
     bool pass_gate();
     void finish_pending_access();
     Next answer(const kvm::Exit& exit);
     Next answer_port(const kvm::PortExit& exit);
     Next answer_mmio(const kvm::MmioExit& exit);
+    Next answer_event(const kvm::SystemEventExit& exit);
     bool answer_ram(const kvm::MmioExit& exit);
+    void access(Bus& bus, uint64_t address, bool write, std::span<std::byte> data);
+    void complain(const Bus& bus, const char* what);
     Next lose_memory();
     Next end(EndReason reason, std::string detail = {});
     Next triple_fault();
     Next fail(const kvm::FailedExit& exit);
     Next refuse(const kvm::RefusedExit& exit);
+    static const char* advice_on(int error);
 
     kvm::Vcpu& vcpu_;
     Board& board_;
     RunGate& gate_;
     RunnerListener& listener_;
-    uint32_t rebuild_every_;
+    const Options options_;
     bool access_pending_ = false;  // the last exit was one that KVM completes at the next KVM_RUN
+    RateLimit complaints_{kComplaints, kSecond};
     ExitCounts counts_;
 };
 

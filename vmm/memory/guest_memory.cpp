@@ -178,13 +178,4 @@ void GuestMemory::discard(Gpa gpa, uint64_t length) {
     if (::madvise(host, end - begin, MADV_REMOVE) != 0) ::madvise(host, end - begin, MADV_DONTNEED);
 }
 
-std::optional<Gpa> GuestMemory::gpa_of(const void* host) const {
-    const auto address = reinterpret_cast<uintptr_t>(host);
-    for (const Region& region : regions_) {
-        const auto base = reinterpret_cast<uintptr_t>(region.host);
-        if (address >= base && address - base < region.size) return region.base + (address - base);
-    }
-    return std::nullopt;
-}
-
 }  // namespace carrel

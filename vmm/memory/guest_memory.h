@@ -96,9 +96,6 @@ class GuestMemory {
     bool lost() const;
     Error lost_error() const;
 
-    // Which GPA a host address inside our mapping is; for faults.
-    std::optional<Gpa> gpa_of(const void* host) const;
-
   private:
     friend class WriteWindow;
     std::byte* translate(Gpa gpa, uint64_t length) const;

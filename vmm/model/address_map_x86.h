@@ -25,7 +25,7 @@
 //   ports                                    interrupts (GSI = IOAPIC pin)
 //   0x060, 0x064  i8042, reset only           0    PIT (in KVM)
 //   0x070, 0x071  CMOS RTC                    4    COM1
-//   0x0f4, 0x501  kept free: test-exit        8    RTC
+//   0x0f4, 0x501  kept free: test-exit        8    (an RTC's: ours has none)
 //   0x3f8-0x3ff   COM1                        9    SCI
 //   0x600-0x60b   ACPI PM1a, PM timer         16…23 PCI INTx (issue 4)
 //   0xcf8, 0xcfc  PCI configuration           24…  MSI
@@ -52,7 +52,6 @@ inline constexpr Gpa kIdentityMap{0xfffb'c000};
 inline constexpr Gpa kTss{0xfffb'd000};
 
 inline constexpr uint16_t kI8042Data = 0x60;
-inline constexpr uint16_t kI8042Command = 0x64;
 inline constexpr uint16_t kRtc = 0x70;
 inline constexpr uint16_t kCom1 = 0x3f8;
 inline constexpr uint16_t kPm1aEvent = 0x600;    // 4 bytes: status, enable
@@ -66,7 +65,6 @@ inline constexpr uint16_t kPciIoFirst =
 inline constexpr uint16_t kPciIoLast = 0xffff;
 
 inline constexpr uint32_t kGsiCom1 = 4;
-inline constexpr uint32_t kGsiRtc = 8;
 inline constexpr uint32_t kGsiSci = 9;
 inline constexpr uint32_t kGsiPciIntx = 16;
 inline constexpr uint32_t kPciIntxLines = 8;

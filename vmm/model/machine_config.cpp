@@ -52,10 +52,38 @@ Result<uint64_t> parse_size(const std::string& text, const char* key) {
 Result<Nanoseconds> parse_duration(const std::string& text, const char* key) {
     const auto time = parse_with_unit(text, kTimeUnits);
     if (!time || *time == 0 || *time > static_cast<uint64_t>(std::numeric_limits<Nanoseconds>::max() / 2)) {
-        return usage_error(std::string(key) + ": '" + text + "' is not a time above zero",
+        return usage_error(std::string(key) + ": '" + text + "' is not a time above zero and below 100 years",
                            "write a whole number with ms, s, m or h, such as 60s");
     }
     return static_cast<Nanoseconds>(*time);
+}
+
+Result<uint32_t> parse_cpus(const std::string& text) {
+    uint32_t cpus = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), cpus);
+    if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
+        return usage_error("--cpus: '" + text + "' is not a number of vCPUs", "write a whole number from 1");
+    }
+    if (error != std::errc{}) cpus = std::numeric_limits<uint32_t>::max();
+    TRY(check_cpus(cpus));
+    return cpus;
+}
+
+Result<CpuModel> parse_cpu_model(const std::string& text) {
+    if (text == "host") return CpuModel::kHost;
+    if (text == "baseline") return CpuModel::kBaseline;
+    return usage_error("--cpu: '" + text + "' is neither host nor baseline");
+}
+
+Result<OnReboot> parse_on_reboot(const std::string& text) {
+    if (text == "exit") return OnReboot::kExit;
+    if (text == "restart") return OnReboot::kRestart;
+    return usage_error("--on-reboot: '" + text + "' is neither exit nor restart");
+}
+
+std::string duration_text(Nanoseconds duration) {
+    if (duration % kSecond == 0) return std::to_string(duration / kSecond) + " s";
+    return std::to_string(duration / kMillisecond) + " ms";
 }
 
 Result<SerialConfig> parse_serial(const std::string& text) {
@@ -82,8 +110,8 @@ Result<void> check_name(const std::string& name) {
 
 Result<void> check_memory(uint64_t bytes) {
     if (bytes < MachineConfig::kLeastMemory) {
-        return usage_error("--memory: " + std::to_string(bytes / kKiB) + " KiB is too little",
-                           "give at least 16M");
+        return usage_error("--memory: " + std::to_string(bytes) + " bytes are too little",
+                           "give at least 16M (a number alone counts bytes)");
     }
     if (bytes > kMostMemory) return usage_error("--memory: more than 64 TiB", "give less than the host has");
     if (bytes % kPageSize != 0) {

@@ -14,7 +14,7 @@ namespace carrel {
 
 enum class CpuModel {
     kHost,      // all that the host's KVM offers
-    kBaseline,  // x86-64-v2: SSE4.2, POPCNT, CMPXCHG16B, no AVX; the same guest on every host
+    kBaseline,  // x86-64-v2: SSE4.2, POPCNT, CMPXCHG16B, no AVX; the same instructions on every host
 };
 enum class OnReboot { kExit, kRestart };
 enum class MemoryBacking {
@@ -65,6 +65,10 @@ struct MachineConfig {
 Result<uint64_t> parse_size(const std::string& text, const char* key);  // "512M", "1G", "65536K", bytes
 Result<Nanoseconds> parse_duration(const std::string& text,
                                    const char* key);  // "60s", "500ms", "2m", "1h", seconds
+std::string duration_text(Nanoseconds duration);      // "90 s", "300 ms"
+Result<uint32_t> parse_cpus(const std::string& text);
+Result<CpuModel> parse_cpu_model(const std::string& text);
+Result<OnReboot> parse_on_reboot(const std::string& text);
 Result<SerialConfig> parse_serial(const std::string& text);
 Result<void> check_name(const std::string& name);
 Result<void> check_memory(uint64_t bytes);

@@ -88,10 +88,4 @@ std::string PanicWatch::message() const {
     return {message_.data(), message_size_};
 }
 
-void PanicWatch::reset() {
-    size_ = 0;
-    cut_ = stamps_used_ = panic_line_ = panic_stamped_ = end_line_ = false;
-    decide();
-}
-
 }  // namespace carrel::observe

@@ -35,8 +35,6 @@ class PanicWatch final : public ByteSink {
     // "Kernel panic - not syncing: VFS: Unable to mount root fs"; cut at 256 bytes, empty without a panic.
     std::string message() const EXCLUDES(mutex_);
 
-    void reset();  // the machine starts anew; no write() at the same time
-
   private:
     static constexpr size_t kLine = 512;     // what is kept of a line
     static constexpr size_t kOverlap = 128;  // of a longer one, what is looked at with its next part

@@ -1,0 +1,15 @@
+// MachineShare: what the machines of one process share.
+#pragma once
+
+#include "boot/payload_cache.h"
+#include "vmm/model/gpa.h"
+
+namespace carrel {
+
+// Any thread; outlives every machine.
+struct MachineShare {
+    static constexpr uint64_t kKernelsKept = 256 * kMiB;  // unpacked ones have 50 to 80 MiB
+    boot::PayloadCache kernels{kKernelsKept};
+};
+
+}  // namespace carrel
