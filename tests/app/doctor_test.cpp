@@ -158,6 +158,24 @@ TEST_CASE("kvm-clock and steal time are read from KVM's CPUID leaf") {
     CHECK(has(judge_paravirtual({}).sentence, "kvm-clock"));
 }
 
+TEST_CASE("memory: the tightest of a group and those around it counts, in both versions of control groups") {
+    const std::string host = "MemTotal: 16000000 kB\nMemAvailable: 8000000 kB\n";
+    FakeFiles v1({{"/proc/meminfo", host},
+                  {"/proc/self/cgroup", "12:pids:/x\n4:memory:/a/b\n0::/\n"},
+                  {"/sys/fs/cgroup/memory/a/b/memory.limit_in_bytes", "9223372036854771712\n"},
+                  {"/sys/fs/cgroup/memory/a/b/memory.usage_in_bytes", "1000\n"},
+                  {"/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "104857600\n"},
+                  {"/sys/fs/cgroup/memory/a/memory.usage_in_bytes", "4857600\n"}});
+    CHECK(look_at_memory(v1).limit_left == 100'000'000u);
+    FakeFiles v2({{"/proc/meminfo", host},
+                  {"/proc/self/cgroup", "0::/a/b\n"},
+                  {"/sys/fs/cgroup/a/b/memory.max", "max\n"},
+                  {"/sys/fs/cgroup/a/b/memory.current", "1000\n"},
+                  {"/sys/fs/cgroup/a/memory.max", "104857600\n"},
+                  {"/sys/fs/cgroup/a/memory.current", "104857600\n"}});
+    CHECK(look_at_memory(v2).limit_left == 0u);
+}
+
 TEST_CASE("memory: the tighter of host and cgroup counts") {
     FakeFiles files({{"/proc/meminfo", "MemTotal:  8388608 kB\nMemFree: 1 kB\nMemAvailable:  4194304 kB\n"},
                      {"/proc/self/cgroup", "0::/job\n"},

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <string_view>
 
 #include "vmm/model/machine_config.h"
 
@@ -24,14 +25,41 @@ std::string chosen(const std::string& line) {
                                                                   : line.substr(begin + 1, end - begin - 1);
 }
 
-// Version 2 only: where a version 1 host's memory controller is mounted differs from host to host.
-std::optional<uint64_t> cgroup_left(Opener& opener) {
-    const auto group = value_of(read_text(opener, "/proc/self/cgroup").value_or(""), "0::");
-    if (!group) return std::nullopt;
-    const auto limit = read_number(opener, "/sys/fs/cgroup" + *group + "/memory.max");  // "max": no number
-    const auto used = read_number(opener, "/sys/fs/cgroup" + *group + "/memory.current");
+// What one group may still use; nothing where it has no limit ("max", which is no number).
+std::optional<uint64_t> group_left(Opener& opener, const std::string& group, const char* limit_file,
+                                   const char* used_file) {
+    const auto limit = read_number(opener, group + limit_file);
+    const auto used = read_number(opener, group + used_file);
     if (!limit || !used) return std::nullopt;
     return *limit - std::min(*limit, *used);
+}
+
+// The tightest of a group and those that it lies in.
+std::optional<uint64_t> hierarchy_left(Opener& opener, const std::string& root, std::string group,
+                                       const char* limit_file, const char* used_file) {
+    std::optional<uint64_t> least;
+    while (true) {
+        if (const auto here = group_left(opener, root + group, limit_file, used_file)) {
+            least = std::min(*here, least.value_or(*here));
+        }
+        if (group.empty() || group == "/") return least;
+        group.erase(group.rfind('/'));
+    }
+}
+
+// Control groups, version 2; else version 1 where distributions mount it. "No limit" there is a number larger
+// than memory.
+std::optional<uint64_t> cgroup_left(Opener& opener) {
+    const std::string groups = read_text(opener, "/proc/self/cgroup").value_or("");
+    if (const auto at = groups.find(":memory:"); at != std::string::npos) {
+        const size_t begin = at + std::string_view(":memory:").size();
+        const std::string group = groups.substr(begin, groups.find('\n', begin) - begin);
+        return hierarchy_left(opener, "/sys/fs/cgroup/memory", group, "/memory.limit_in_bytes",
+                              "/memory.usage_in_bytes");
+    }
+    const auto group = value_of(groups, "0::");
+    if (!group) return std::nullopt;
+    return hierarchy_left(opener, "/sys/fs/cgroup", *group, "/memory.max", "/memory.current");
 }
 
 uint64_t left(const HostMemory& m) {

@@ -12,6 +12,7 @@ check 'status 34: a panic before any module (no root)' ends 34 none ''
 check 'status 34: a panic with panic=0' ends 34 none 'panic=0'
 check 'status 34: a panic from sysrq' ends 34 sysrq ''
 check 'status 34: a panic from sysrq, without quiet and time stamps' ends 34 sysrq 'printk.time=0 loglevel=7'
+check 'status 34: a panic of a kernel that has no memory' ends 34 reset 'mem=8M'
 check 'status 32: reboot' ends 32 reset ''
 check 'status 36: a guest that sleeps for ever' ends 36 sleeps '' --timeout 15s
 check 'status 35: an initrd that does not fit' ends 35 words '' --memory 16M
