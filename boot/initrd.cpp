@@ -3,12 +3,16 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "boot/boot_layout_x86.h"
 
 namespace carrel::boot {
 namespace {
+
+// Of one read(2), which no signal ends: --timeout and Ctrl-C wait for it.
+constexpr uint64_t kPiece = 32 * kMiB;
 
 // Says whether more memory would help.
 Error no_room(const std::string& name, const PlaceRequest& wish, const InitrdLimit& limit,
@@ -45,8 +49,9 @@ Result<void> read_initrd(const InputFile& file, const Initrd& initrd, GuestMemor
     CHECK(window.has_value());
     uint64_t done = 0;
     while (done < initrd.size) {
-        const ssize_t got = ::pread(file.fd.get(), window->bytes().data() + done, initrd.size - done,
-                                    static_cast<off_t>(done));
+        const size_t piece = std::min<uint64_t>(initrd.size - done, kPiece);
+        const ssize_t got =
+            ::pread(file.fd.get(), window->bytes().data() + done, piece, static_cast<off_t>(done));
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return os_error(errno, fmt::format("cannot read {} at offset {:#x}", file.name, done));
         if (got == 0) {

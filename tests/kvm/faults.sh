@@ -265,6 +265,21 @@ flood_to_slow_reader() { # bounded memory, a line that says how many bytes are m
 }
 check 'a flood to a slow reader: bounded, and the last line comes' flood_to_slow_reader
 
+slow_load() { # a gigabyte of initrd takes seconds to read: the time-out and a signal end that, too
+    local how=$1 status=0 begin=$SECONDS
+    truncate -s 1500M "$scratch/initrd"
+    "$CARREL" run "$GUESTS/hang.elf" --initrd "$scratch/initrd" --memory 2G --timeout "$([[ $how == signal ]] && echo 60s || echo 100ms)" \
+        </dev/null >"$scratch/out" 2>&1 &
+    local pid=$!
+    sleep 0.3
+    [[ $how == timeout ]] || kill -TERM "$pid"
+    wait "$pid" || status=$?
+    cat "$scratch/out"
+    rm "$scratch/initrd"
+    same "$([[ $how == signal ]] && echo 38 || echo 36)" "$status" && [[ $((SECONDS - begin)) -lt 5 ]] && grep -q 'files' "$scratch/out"
+}
+check 'a time-out while files are loaded' slow_load timeout
+check 'a signal while files are loaded' slow_load signal
 stuck_stderr() { # a pipe that is full and that nobody reads: the time-out and two signals still end it
     local how=$1 status=0 begin=$SECONDS
     mkfifo "$scratch/stuck.$how"

@@ -10,6 +10,7 @@
 #include "vmm/base/crash_registry.h"
 #include "vmm/base/signals.h"
 #include "vmm/cli/exit_status.h"
+#include "vmm/cli/load_watch.h"
 #include "vmm/cli/say.h"
 
 namespace carrel::cli {
@@ -49,25 +50,19 @@ int RunSession::run() {
     return status;
 }
 
-// Signals first: every thread made later inherits that they are blocked, and main reads them from a
-// descriptor.
 Result<void> RunSession::set_up() {
+    std::signal(SIGPIPE, SIG_IGN);  // a closed pipe is the console's business,
+    std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
+    crash_registry::install_crash_handlers();
+    const LoadWatch watch(config_.timeout);
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
-    TRY(take_signals());
+    // From here on main reads them from descriptors; every other thread blocks them anyway (Thread).
+    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN}));
     TRY_ASSIGN(host_, Host::create(opener_, log_, clock_));
     TRY_ASSIGN(guest_, host_->add(config_, [this](const GuestReport& report) {
         main_loop_->post([this, report] { report_ = report; });
         main_loop_->stop();
     }));
-    return {};
-}
-
-Result<void> RunSession::take_signals() {
-    std::signal(SIGPIPE,
-                SIG_IGN);  // a closed pipe is the console's business, and so is a file that may not grow
-    std::signal(SIGXFSZ, SIG_IGN);
-    crash_registry::install_crash_handlers();
-    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN}));
     TRY_ASSIGN(end_signals_, take({SIGTERM, SIGINT, SIGHUP}));
     return {};
 }

@@ -24,7 +24,6 @@ class RunSession {
 
   private:
     Result<void> set_up();
-    Result<void> take_signals();
     Result<Fd> take(std::initializer_list<int> numbers);
     void on_signals(int fd);
     void on_signal(int number);
