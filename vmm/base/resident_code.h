@@ -3,9 +3,10 @@
 
 namespace carrel {
 
-// Takes the program's code out of this process's memory: it stays in the page cache, and what runs again
-// comes back by itself, 64 KiB a fault. Loading a kernel runs through command line, decompressors and tables;
-// what a guest then needs for hours is a few loops. Any thread.
+// Takes the program's code out of this process's memory: it stays in the page cache, and what runs again comes
+// back by itself, 64 KiB a fault. Loading a kernel runs through command line, decompressors and tables; what a
+// guest then needs for hours is a few loops. Breakpoints that a debugger or a uprobe has put into the code go
+// with it, so debug builds keep theirs. Any thread.
 void give_back_code();
 
 }  // namespace carrel

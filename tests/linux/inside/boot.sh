@@ -23,4 +23,5 @@ check "boot: $1 runs no calibration loop" says_not 'calibrating APIC|Fast TSC ca
 check "boot: $1 prints no error line" says_not 'ACPI (BIOS )?Error|firmware bug|MTRRs disabled|unable to|failed to'
 check "boot: $1 sees COM1 and no keyboard controller" says 'ttyS0 at I/O 0x3f8'
 check "boot: $1, 4 vCPUs, to a shell that answers" answers 4
+[ "$1" != bookworm ] || check "boot: $1, 8 vCPUs, to a shell that answers" answers 8
 finish
