@@ -54,7 +54,7 @@ every_folder_has_a_readme() {
 }
 files_are_one_idea() {
     local long
-    long=$(git ls-files -z -- '*.cpp' '*.h' '*.S' '*.sh' tools | xargs -0 wc -l | awk '$2 != "total" && $1 > 450')
+    long=$(git ls-files -z -- '*.cpp' '*.h' '*.S' '*.sh' tools ':!tools/man' | xargs -0 wc -l | awk '$2 != "total" && $1 > 400')
     [[ -z $long ]] || { printf '%s\n' "$long"; return 1; }
 }
 no_left_over_marks() { ! git grep -nE '\b(TODO|FIXME|XXX|HACK)\b' -- '*.cpp' '*.h' '*.S' '*.sh' tools ':!tests/structure'; }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = os.path.dirname(os.path.dirname(HERE))
 MEASURE = os.path.join(HERE, "measure.c")
+SOURCES = (MEASURE, os.path.join(HERE, "measure_memory.h"))
 ROMS = ("bios-256k.bin", "bios-microvm.bin", "kvmvapic.bin", "linuxboot_dma.bin", "pvh.bin")
 # Where the guest's files lie in the emulated host; {file} is vmlinuz or vmlinux.
 KERNEL_PATH = "/root/{name}-{file}"
@@ -75,7 +76,7 @@ def cache_folder():
 def measure_program():
     """measure.c, compiled when it's newer than the program in the cache."""
     program = os.path.join(cache_folder(), "measure")
-    if not os.path.exists(program) or os.path.getmtime(program) < os.path.getmtime(MEASURE):
+    if not os.path.exists(program) or os.path.getmtime(program) < max(map(os.path.getmtime, SOURCES)):
         part = f"{program}.{os.getpid()}"
         try:
             subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-static", "-o", part, MEASURE], check=True)
