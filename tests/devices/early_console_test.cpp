@@ -31,7 +31,7 @@ TEST_CASE("early console: the page says what the register says, everywhere") {
 
 TEST_CASE("early console: bytes go to the sink, other registers are ignored") {
     Rig rig;
-    for (const unsigned byte : {'h', 'i'}) out8(rig.console, uart::kData, byte);
+    for (const unsigned byte : {0x68u, 0x69u}) out8(rig.console, uart::kData, byte);
     out8(rig.console, uart::kInterruptEnable, 0x0f);
     out8(rig.console, uart::kLineControl, 0x80);
     out8(rig.console, uart::kData, '!');  // no divisor latch
