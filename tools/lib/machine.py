@@ -17,6 +17,9 @@ import sys
 import termios
 import tty
 
+sys.dont_write_bytecode = True
+import qemu_mend  # noqa: E402 pylint: disable=wrong-import-position
+
 TIMED_OUT, NEVER_REPORTED, BROKEN_PIPE = 124, 125, 141
 CHUNK = 65536
 CONSOLE_KEPT = 16384
@@ -100,6 +103,7 @@ class Machine:
         # QEMU's own complaints go where the machine's console goes: shown when it ends without a status.
         self.qemu = subprocess.Popen(qemu_command(self.asked, theirs), stdin=subprocess.DEVNULL,
                                      stdout=theirs["console"], stderr=theirs["console"], pass_fds=inherited)
+        qemu_mend.mend(self.qemu)
         for end in theirs.values():
             end.close()
         os.close(initrd)
