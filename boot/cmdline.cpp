@@ -44,6 +44,17 @@ bool has_prefix(std::string_view cmdline, std::string_view prefix) {
     return any_word(cmdline, [&](std::string_view found) { return found.starts_with(prefix); });
 }
 
+bool is_switched_off(std::string_view cmdline, std::string_view name) {
+    bool off = false;
+    (void)any_word(cmdline, [&](std::string_view word) {
+        if (!word.starts_with(name) || !word.substr(name.size()).starts_with('=')) return false;
+        const std::string_view value = word.substr(name.size() + 1);
+        off = value.find_first_of("0nNfF") == 0 || value.starts_with("of") || value.starts_with("OF");
+        return false;
+    });
+    return off;
+}
+
 // In front, so that what a person wrote has the last word, and so that a "--" of theirs doesn't hide it from
 // the kernel. No reboot=: our tables have ACPI's reset register, and before they are read Linux pulses the
 // 8042's reset line, which works. No i8042.*: the tables say that there is none.

@@ -23,4 +23,7 @@ std::string final_cmdline(const std::string& user, std::optional<Gpa> early_cons
 bool has_word(std::string_view cmdline, std::string_view word);
 bool has_prefix(std::string_view cmdline, std::string_view prefix);
 
+// Whether the kernel is told `name`=0, n, off or the like (lib/kstrtox.c, kstrtobool); the last word counts.
+bool is_switched_off(std::string_view cmdline, std::string_view name);
+
 }  // namespace carrel::boot

@@ -45,6 +45,19 @@ TEST_CASE("command line: the early console comes behind what a person wrote, unl
     CHECK(final_cmdline("quiet -- sh", kEarly) == "console=ttyS0 panic=-1 quiet " + ours + " -- sh");
 }
 
+TEST_CASE("command line: the last word says whether something is switched off") {
+    for (const char* off :
+         {"printk.time=0", "quiet printk.time=n", "printk.time=1 printk.time=off", "printk.time=false"}) {
+        INFO(off);
+        CHECK(is_switched_off(off, "printk.time"));
+    }
+    for (const char* on : {"", "quiet", "printk.time=1", "printk.time=0 printk.time=Y", "printk.time",
+                           "printk.timeout=0", "printk.time=on"}) {
+        INFO(on);
+        CHECK_FALSE(is_switched_off(on, "printk.time"));
+    }
+}
+
 TEST_CASE("command line: words are whole, blanks of any kind part them") {
     CHECK(has_word("a nokaslr", "nokaslr"));
     CHECK(has_word("\tnokaslr\n", "nokaslr"));

@@ -56,6 +56,16 @@ TEST_CASE("the kernel's panic line is seen, with its text") {
     CHECK(watch.panic_line_seen());
 }
 
+TEST_CASE("with printk.time=0, stamps of the first lines don't make later ones a program's") {
+    PanicWatch watch;
+    watch.expect_no_stamps();
+    give(watch, "[    0.000000] Linux version 6.1.0\r\n[    0.000000] Command line: printk.time=0\r\n");
+    give(watch, "Run /init as init process\r\nKernel panic - not syncing: sysrq triggered crash\r\n");
+    CHECK(watch.panic_line_seen());
+    give(watch, "reboot: Restarting system\r\n");
+    CHECK_FALSE(watch.panic_line_seen());
+}
+
 TEST_CASE("the end of a panic is known when its line is complete (panic=0)") {
     PanicWatch watch;
     give(watch, "[    1.000000] Kernel panic - not syncing: sysrq triggered crash\r\n");

@@ -158,6 +158,7 @@ Result<void> Machine::load_guest() {
     if (const DevicePlace* place = description_.find(DeviceKind::kEarlyConsole))
         early_console = Gpa{place->base};
     request.cmdline = cmdline_ = boot::final_cmdline(config_.boot.cmdline, early_console);
+    if (boot::is_switched_off(cmdline_, "printk.time")) panic_.expect_no_stamps();
     TRY_ASSIGN(const boot::InputFile kernel, open_input(services_.opener, config_.boot.kernel));
     std::optional<boot::InputFile> initrd;
     if (!config_.boot.initrd.empty()) {

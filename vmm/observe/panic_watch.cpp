@@ -51,7 +51,7 @@ void PanicWatch::examine() {
     while (line.ends_with('\r')) line.remove_suffix(1);
     if (!cut_) {
         const KernelText text = parse_kernel_line(line);
-        stamps_used_ = stamps_used_ || text.timestamped;
+        stamps_used_ = stamps_used_ || (text.timestamped && !no_stamps_);
         examine_text(text);
     }
     for (const std::string_view phrase : {kPanic, kPanicEnd, kOrderlyEnd}) {

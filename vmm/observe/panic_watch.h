@@ -28,6 +28,9 @@ namespace carrel::observe {
 class PanicWatch final : public ByteSink {
   public:
     void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
+    // The kernel is told printk.time=0: its first lines have stamps all the same where an early console
+    // prints them before the kernel has read that, so stamps prove nothing. Before the first write().
+    void expect_no_stamps() { no_stamps_ = true; }
 
     bool panic_line_seen() const { return seen_.load(std::memory_order_acquire); }
     // True once the whole line has passed, so that whoever ends the machine then cuts no output off.
@@ -50,6 +53,7 @@ class PanicWatch final : public ByteSink {
     size_t size_ = 0;
     bool cut_ = false;  // line_ doesn't begin where the line does
 
+    bool no_stamps_ = false;
     bool stamps_used_ = false;
     bool panic_line_ = false;
     bool panic_stamped_ = false;
