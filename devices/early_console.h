@@ -34,7 +34,7 @@ class EarlyConsole final : public Device, public TransmitRegister {
     static void fill(std::span<std::byte> page);
 
     std::string_view name() const override { return "early-console"; }
-    // Only where KVM has no read-only memory.
+    // For whoever asks without KVM: the same as the page.
     void read(uint64_t offset, std::span<std::byte> data) override;
     void write(uint64_t offset, std::span<const std::byte> data) override;
     void transmit(std::span<const std::byte> bytes) override { sink_.write(bytes); }

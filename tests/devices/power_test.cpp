@@ -79,7 +79,7 @@ TEST_CASE("acpi-pm: enable keeps the fixed events' bits, control shows SCI_EN") 
     CHECK(rig.power.power_offs == 0);
 }
 
-TEST_CASE("acpi-pm: S5 powers off, other sleep states are counted") {
+TEST_CASE("acpi-pm: S5 powers off, other sleep states do nothing") {
     Rig rig;
     out16(rig.pm, AcpiPm::kControl, kSleepS5 & ~unsigned{AcpiPm::kSleepEnable});
     CHECK(rig.power.power_offs == 0);

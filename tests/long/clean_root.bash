@@ -38,6 +38,7 @@ inside() {
     mkdir -p "$cache"
     ROOT=$root SOURCE=$PWD CACHE=$cache unshare --mount --pid --fork --kill-child --propagation private bash -c '
         set -e
+        mount --bind "$ROOT" "$ROOT" # a mount of its own, as a root is: tests make namespaces in it
         mount -t proc proc "$ROOT/proc"
         mount --rbind /sys "$ROOT/sys"
         mount --rbind /dev "$ROOT/dev"

@@ -16,6 +16,7 @@ CpuidTable host(const CpuidLeaf& vendor) {
     return {vendor,
             {1, 0, false, 0, 0x0040'0800, 0, 1u << 28},
             {4, 3, true, 0xfc1f'c163, 0, 0, 0},
+            {6, 0, false, 0x77, 2, 9, 0},
             {7, 0, true, 1, 0, 0, 1u << 22 | 1u << 24 | 1u << 25 | 1u << 26},
             {7, 1, true, 1u << 21 | 1u << 4, 0, 0, 1u << 8 | 1u << 4},
             {0xb, 0, true, 1, 2, 0x100, 9},
@@ -90,6 +91,8 @@ TEST_CASE("cpuid: the deadline timer is there exactly where KVM says so, a hyper
 
 TEST_CASE("cpuid: baseline has no leaf beyond x86-64-v2's") {
     const CpuidTable table = machine_cpuid(host(kIntel), CpuModel::kBaseline, 2, true);
+    CHECK(find(table, 6)->eax == 4);  // an APIC timer that never stops, and nothing of the host's
+    CHECK(find(table, 6)->ecx == 0);
     CHECK(find(table, 7)->edx == 0);
     CHECK(find(table, 0xd)->eax == 0);
     CHECK(find(table, 0)->eax == 0xd);

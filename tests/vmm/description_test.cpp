@@ -58,6 +58,31 @@ TEST_CASE("description: damaged bytes are an error, whatever was damaged") {
     }
 }
 
+TEST_CASE("description: devices that can't be are refused") {
+    MachineDescription d = some();
+    SECTION("over each other") {
+        d.devices.push_back({DeviceKind::kRtc, 0, AddressSpace::kPorts, 0x3ff, 2, {}});
+    }
+    SECTION("the same slot twice") {
+        d.devices.push_back({DeviceKind::kCom, 0, AddressSpace::kPorts, 0x2f8, 8, 3});
+    }
+    SECTION("without an interrupt that it needs") {
+        d.devices[0].gsi.reset();
+    }
+    SECTION("of no size") {
+        d.devices[1].size = 0;
+    }
+    SECTION("of no known kind") {
+        d.devices[1].kind = DeviceKind{77};
+    }
+    SECTION("over the end") {
+        d.devices[1].base = ~uint64_t{0} - 5;
+    }
+    const auto bytes = saved(d);
+    ByteReader reader(bytes);
+    CHECK_FALSE(MachineDescription::restore(reader).ok());
+}
+
 TEST_CASE("description: RAM that can't be is refused") {
     MachineDescription d = some();
     d.ram.ranges[1].base = Gpa{kGiB};  // inside the first range

@@ -53,6 +53,8 @@ def mend(qemu):
         for _ in range(TRIES if len(found) == 1 else 0):
             if place := mapped_at(qemu, path, found[0].start()):
                 return replace(qemu, place, found[0].group())
+            if qemu.poll() is not None:
+                break
             time.sleep(PAUSE)
     except OSError:
         pass  # we may not, or QEMU has ended: then it is as it was

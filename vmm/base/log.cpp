@@ -1,6 +1,6 @@
 #include "vmm/base/log.h"
 
-#include <sys/stat.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <span>
@@ -19,11 +19,10 @@ void Log::write(LogLevel level, std::string_view text) {
     stuck_ = !write_patiently(fd_, std::as_bytes(std::span(line)), stuck_ ? 0 : kPatience);
 }
 
+// By the device, since /dev/tty is another name of it.
 bool Log::goes_to(int terminal) const {
-    struct stat ours {
-    }, theirs{};
-    const bool known = ::fstat(fd_, &ours) == 0 && ::fstat(terminal, &theirs) == 0;
-    return known && S_ISCHR(ours.st_mode) && ours.st_rdev == theirs.st_rdev;
+    unsigned ours = 0, theirs = 0;
+    return ::ioctl(fd_, TIOCGDEV, &ours) == 0 && ::ioctl(terminal, TIOCGDEV, &theirs) == 0 && ours == theirs;
 }
 
 void Log::set_raw(int fd, bool raw) {

@@ -15,8 +15,8 @@ class TransmitRegister {
     virtual void transmit(std::span<const std::byte> bytes) = 0;
 };
 
-// Implemented by vmm/machine over vmm/kvm. Called on a vCPU thread with the device's mutex held. Whatever is
-// collected reaches the device's transmit() before any later access of the same vCPU does.
+// Implemented by vmm/machine over vmm/kvm. Called on a vCPU thread, with the device's mutex held if it has
+// one. Whatever is collected reaches the device's transmit() before any later access of the same vCPU does.
 class TransmitCoalescing {
   public:
     virtual ~TransmitCoalescing() = default;

@@ -1,5 +1,6 @@
 #include "vmm/cli/load_watch.h"
 
+#include <poll.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@ namespace {
 // In a signal handler: no allocation, no lock.
 [[noreturn]] void end_with(int status, std::string_view line) {
     crash_registry::restore_terminal();
+    constexpr int kPatience = 1000;  // milliseconds, for a reader that takes nothing
+    pollfd ready{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&ready, 1, kPatience) != 1) ::_exit(status);
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
     ::_exit(status);
 }

@@ -1,6 +1,6 @@
 // LoadWatch: signals and the time-out while files are read and a kernel is unpacked.
 //
-// That may take long (a large initrd, a network that stands), and main does it itself: nothing runs yet, so
+// That may take long (a large initrd, a slow disk), and main does it itself: nothing runs yet, so
 // there is nothing to be asked and nothing to lose. The first signal, or the time-out, ends the process with
 // the same status as later.
 #pragma once

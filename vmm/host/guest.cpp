@@ -73,7 +73,7 @@ void Guest::on_machine_end() {
     machine_->stop();
     MachineEnd end = machine_->ended().value_or(MachineEnd{});
     // A guest that resets at the same moment isn't started again.
-    if (wish_ && end.reason == EndReason::kReset) end = *wish_;
+    if (wish_ && end.reason == EndReason::kReset && config_.on_reboot == OnReboot::kRestart) end = *wish_;
     const bool again = end.reason == EndReason::kReset && config_.on_reboot == OnReboot::kRestart;
     if (!again) return finish(std::move(end));
     if (auto restarted = restart(); !restarted.ok()) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "devices/backends/console_file.h"
@@ -34,13 +35,14 @@ Result<void> GuestConsole::open_stdio() {
     auto source = StreamFd::borrow(STDIN_FILENO, StreamFd::Use::kRead);
     if (!source.ok()) return {};
     source_ = std::move(*source);
-    TRY_ASSIGN(terminal_, Terminal::open(STDIN_FILENO, Terminal::is_terminal(STDOUT_FILENO), log_));
+    is_stdio_ = true;
     return {};
 }
 
 Result<void> GuestConsole::open_file(const std::string& path, Opener& opener) {
     TRY_ASSIGN(StreamFd target, open_console_file(opener, path));
     file_ = Fd(::fcntl(target.fd(), F_DUPFD_CLOEXEC, 3));
+    if (!file_.valid()) return os_error(errno, "cannot keep " + path + " open");
     TRY_ASSIGN(output_, ConsoleOutput::create(io_, std::move(target), log_));
     return {};
 }
@@ -58,6 +60,10 @@ Result<void> GuestConsole::open_pty(Opener& opener) {
 Result<void> GuestConsole::feed(ByteReceiver& receiver, std::function<void()> on_end_key) {
     if (file_.valid()) empty_before_use(std::exchange(file_, Fd()).get());
     if (!source_) return {};
+    // Not before: while files are loaded, Ctrl-C must end us as it ends any program.
+    if (is_stdio_) {
+        TRY_ASSIGN(terminal_, Terminal::open(STDIN_FILENO, Terminal::is_terminal(STDOUT_FILENO), log_));
+    }
     ConsoleInput::Options options;
     options.terminal = terminal_.get();
     options.help = &output();

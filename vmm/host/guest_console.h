@@ -27,7 +27,7 @@ class GuestConsole {
 
     ByteSink& output();                               // the guest's bytes go here
     RoomListener& input_room();                       // tell it when the guest takes input again
-    Terminal* terminal() { return terminal_.get(); }  // null: none
+    Terminal* terminal() { return terminal_.get(); }  // null: none, or before feed()
     // SIGCONT: raw again, and reading again.
     void on_continue();
     // Waits (bounded; `stop_fd` readable ends it) until what the guest wrote is with its reader, says what
@@ -62,6 +62,7 @@ class GuestConsole {
     Fd file_;  // of --serial file:PATH, until feed() empties it
     std::unique_ptr<ConsoleOutput> output_;
     std::optional<StreamFd> source_;  // until feed() takes it
+    bool is_stdio_ = false;           // that is standard input, which may be a terminal
     std::unique_ptr<ConsoleInput> input_;
     std::optional<Pty> pty_;
 };

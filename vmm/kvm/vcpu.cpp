@@ -180,6 +180,11 @@ void Vcpu::tell_paused() {
                 0);  // fails where the guest has no kvm-clock: then nothing is to be told
 }
 
+bool Vcpu::waits_for_init() const {
+    kvm_mp_state state{};
+    return retry_ioctl(fd(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state == KVM_MP_STATE_UNINITIALIZED;
+}
+
 Exit Vcpu::run() {
     const int result = ::ioctl(fd(), KVM_RUN, 0);
     exits_.store(exits() + 1, std::memory_order_relaxed);  // one writer
@@ -187,10 +192,13 @@ Exit Vcpu::run() {
         again_ = 0;
         return decode();
     }
-    // EAGAIN: a processor that waited for its INIT has woken. More of them in a row: KVM couldn't start a
-    // thread of its own.
-    if (errno == EINTR || (errno == EAGAIN && ++again_ < kMostAgain)) return InterruptedExit{};
-    return RefusedExit{errno};
+    // EAGAIN: a processor that waits for its INIT was woken. From one that runs, many in a row: KVM couldn't
+    // start a thread of its own.
+    const int error = errno;
+    again_ = error == EAGAIN ? again_ + 1 : 0;
+    if (error == EINTR || (error == EAGAIN && (again_ < kMostAgain || waits_for_init())))
+        return InterruptedExit{};
+    return RefusedExit{error};
 }
 
 Exit Vcpu::complete_pending_access() {

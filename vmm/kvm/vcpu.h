@@ -64,6 +64,7 @@ class Vcpu final : public Kick {
 
   private:
     kvm_run* run_page() const { return reinterpret_cast<kvm_run*>(run_.data()); }
+    bool waits_for_init() const;
     Exit decode() const;
     Exit decode_port() const;
     FailedExit decode_failure() const;

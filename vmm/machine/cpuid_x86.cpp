@@ -12,6 +12,7 @@ constexpr uint32_t kFeatures = 0x1;
 constexpr uint32_t kCaches = 0x4;  // Intel
 constexpr uint32_t kMonitor = 0x5;
 constexpr uint32_t kThermal = 0x6;
+constexpr uint32_t kArat = 1u << 2;  // EAX: the APIC timer never stops; KVM says so everywhere
 constexpr uint32_t kStructured = 0x7;
 constexpr uint32_t kPerformance = 0xa;
 constexpr uint32_t kTopology = 0xb;
@@ -144,9 +145,13 @@ void reduce_to_baseline(CpuidTable& table) {
     for_each(table, kFeatures, [](CpuidLeaf& leaf) {
         leaf.ecx &= kSse3 | kSsse3 | kCx16 | kSse41 | kSse42 | kX2apic | kPopcnt | kTscDeadline | kHypervisor;
     });
-    for (const uint32_t function : {kMonitor, kThermal, kStructured, kPerformance, kXsave}) {
+    for (const uint32_t function : {kMonitor, kStructured, kPerformance, kXsave}) {
         for_each(table, function, [](CpuidLeaf& leaf) { leaf.eax = leaf.ebx = leaf.ecx = leaf.edx = 0; });
     }
+    for_each(table, kThermal, [](CpuidLeaf& leaf) {
+        leaf.eax &= kArat;
+        leaf.ebx = leaf.ecx = leaf.edx = 0;
+    });
     for_each(table, kExtendedFeatures, [](CpuidLeaf& leaf) {
         leaf.ecx &= kLahf | kCmpLegacy;
         // The low bits repeat leaf 1's EDX on AMD (APM volume 3, E.4.2); they are v1 and stay.

@@ -200,6 +200,7 @@ Result<void> Machine::start_threads() {
 
 Machine::~Machine() {
     join_all();
+    hardware_.board.reset();  // it delivers what was collected, to what is declared behind it
 }
 
 void Machine::kick_all() {

@@ -36,8 +36,8 @@ void VcpuRunner::finish_pending_access() {
     while (access_pending_) {
         const kvm::Exit exit = vcpu_.complete_pending_access();
         access_pending_ = false;
+        board_.drain_coalesced();  // string output may have gone on until it was interrupted
         if (std::holds_alternative<kvm::InterruptedExit>(exit)) return;
-        board_.drain_coalesced();
         if (answer(exit) == Next::kEnd) return;
     }
 }

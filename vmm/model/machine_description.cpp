@@ -8,7 +8,7 @@ namespace {
 constexpr std::string_view kTag = "DESC";
 constexpr uint16_t kVersion = 1;
 // More than any machine has; a saved count above them is damage.
-constexpr uint32_t kMostRanges = 16, kMostCpus = 4096, kMostLeaves = 1024, kMostMsrs = 4096,
+constexpr uint32_t kMostRanges = 2, kMostCpus = 4096, kMostLeaves = 1024, kMostMsrs = 4096,
                    kMostDevices = 4096;
 constexpr uint32_t kNoGsi = 0xffff'ffff;
 
@@ -83,6 +83,29 @@ bool is_possible(const RamMap& ram) {
     return true;
 }
 
+bool is_possible(const DevicePlace& place) {
+    const bool known = place.kind >= DeviceKind::kCom && place.kind <= DeviceKind::kEarlyConsole;
+    const bool needs_gsi = place.kind == DeviceKind::kCom || place.kind == DeviceKind::kAcpiPm;
+    return known && place.size != 0 && place.size <= ~uint64_t{0} - place.base && (place.gsi || !needs_gsi);
+}
+
+bool meet(const DevicePlace& a, const DevicePlace& b) {
+    const bool same = a.kind == b.kind && a.slot == b.slot;
+    const bool overlap = a.space == b.space && a.base < b.base + b.size && b.base < a.base + a.size;
+    return same || overlap;
+}
+
+// Each one possible in itself, each in a place and a slot of its own.
+bool are_possible(const std::vector<DevicePlace>& devices) {
+    for (size_t i = 0; i < devices.size(); ++i) {
+        if (!is_possible(devices[i])) return false;
+        for (size_t j = 0; j < i; ++j) {
+            if (meet(devices[i], devices[j])) return false;
+        }
+    }
+    return true;
+}
+
 }  // namespace
 
 const DevicePlace* MachineDescription::find(DeviceKind kind, uint8_t slot) const {
@@ -114,7 +137,8 @@ Result<MachineDescription> MachineDescription::restore(ByteReader& reader) {
     read.tsc_khz = in.get<uint32_t>();
     get_list(in, kMostMsrs, [&] { read.msr_list.push_back(in.get<uint32_t>()); });
     get_list(in, kMostDevices, [&] { read.devices.push_back(get_place(in)); });
-    if (in.ok() && in.at_end() && !read.apic_ids.empty() && is_possible(read.ram)) return read;
+    const bool whole = in.ok() && in.at_end() && !read.apic_ids.empty();
+    if (whole && is_possible(read.ram) && are_possible(read.devices)) return read;
     return host_error("the saved description of the machine is damaged");
 }
 

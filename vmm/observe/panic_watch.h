@@ -24,7 +24,8 @@ namespace carrel::observe {
 // a panic. A program that prints a time stamp too deceives us; so does dmesg, the other way round, on a
 // console with printk.time=0.
 //
-// write() never allocates; calls of it follow one another (the serial device's mutex). The rest: any thread.
+// write() never allocates; calls of it follow one another (whoever feeds it holds a mutex). The rest: any
+// thread.
 class PanicWatch final : public ByteSink {
   public:
     void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
