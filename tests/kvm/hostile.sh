@@ -52,7 +52,7 @@ check 'a flood to a slow reader: bounded, and the last line comes' flood_to_slow
 
 slow_load() { # a gigabyte of initrd takes seconds to read: the time-out and a signal end that, too
     local how=$1 status=0 begin=$SECONDS
-    truncate -s 2500M "$scratch/initrd"
+    truncate -s 1900M "$scratch/initrd"
     "$CARREL" run "$GUESTS/hang.elf" --initrd "$scratch/initrd" --memory 3G --timeout "$([[ $how == signal ]] && echo 60s || echo 100ms)" \
         </dev/null >"$scratch/out" 2>&1 &
     local pid=$!
