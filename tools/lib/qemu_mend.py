@@ -24,6 +24,17 @@ NOP = bytes.fromhex("660f1f440000")  # of 6 bytes
 TRIES, PAUSE = 5000, 0.001  # until the program that we started has become QEMU
 
 
+def program():
+    return os.path.realpath(shutil.which("qemu-system-x86_64") or "")
+
+
+def store_in(path):
+    """Where in this program the store is, as a match; None in a QEMU that we don't know."""
+    with open(path, "rb") as file:
+        found = list(STORE.finditer(file.read()))
+    return found[0] if len(found) == 1 else None
+
+
 def mapped_at(qemu, path, offset):
     """The address in QEMU's memory of what is at this offset of its program; None as long as it isn't QEMU."""
     with open(f"/proc/{qemu.pid}/maps", encoding="utf-8") as maps:
@@ -46,13 +57,12 @@ def replace(qemu, place, old):
 
 def mend(qemu):
     """`qemu`: the process, started a moment ago. Long before a guest of its guest can run."""
-    path = os.path.realpath(shutil.which("qemu-system-x86_64") or "")
+    path = program()
     try:
-        with open(path, "rb") as program:
-            found = list(STORE.finditer(program.read()))
-        for _ in range(TRIES if len(found) == 1 else 0):
-            if place := mapped_at(qemu, path, found[0].start()):
-                return replace(qemu, place, found[0].group())
+        store = store_in(path)
+        for _ in range(TRIES if store else 0):
+            if place := mapped_at(qemu, path, store.start()):
+                return replace(qemu, place, store.group())
             if qemu.poll() is not None:
                 break
             time.sleep(PAUSE)
