@@ -144,8 +144,7 @@ unmapped_told() { # --log debug names what the guest does wrong, at a limited ra
 check 'unknown ports are named at --log debug, at a limited rate' unmapped_told
 
 # ---- SIGKILL, restarts, leaks ----
-# Of carrel's name: other tests run at the same time.
-left_behind() { find /dev/shm "${TMPDIR:-/tmp}" -mindepth 1 -maxdepth 1 -name '*carrel*' | sort; }
+left_behind() { find /dev/shm "${TMPDIR:-/tmp}" -mindepth 1 -maxdepth 1 -name '*carrel*' -o -path '/dev/shm/*' | sort; }
 nothing_left() {
     local before after
     before=$(left_behind)
@@ -154,10 +153,15 @@ nothing_left() {
     wait "$pid" 2>/dev/null
     started '' "$CARREL" run --serial pty
     wait_for 'serial port is' "$scratch/err" || return 1
+    local pty killed
+    pty=$(grep -aoE '/dev/pts/[0-9]+' "$scratch/err") || return 1
+    sleep 1.1 # so that a pty of the same number that another test opens later is known by its time
+    killed=$(date +%s)
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
     sleep 0.3
     after=$(left_behind)
+    [[ ! -e $pty || $(stat -c %Z "$pty") -ge $killed ]] || { printf '%s is still there\n' "$pty"; return 1; }
     [[ ! -e /proc/$pid ]] && diff <(echo "$before") <(echo "$after")
 }
 check 'SIGKILL leaves nothing behind' nothing_left

@@ -33,7 +33,7 @@ input_is_the_same() { # EVERY BYTES: the sum and a polynomial over the order
     cmp "$scratch/whole" "$scratch/rebuilt"
 }
 for every in 1 7 100; do
-    check "rebuild: a flood, at every exit of $every" flood_is_the_same "$every" $((every == 1 ? 8192 : 65536))
+    check "rebuild: a flood, at every exit of $every" flood_is_the_same "$every" $((every == 1 ? 32768 : 131072))
     check "rebuild: input, at every exit of $every" input_is_the_same "$every" 1000
 done
 
