@@ -71,6 +71,8 @@ reader_gone() {
 check 'kvm-host: ends when nobody reads its output' reader_gone
 environment() { same "x y'z 1" "$("$host" --icount --env "A=x y'z" -- sh -c 'echo "$A $CARREL_ICOUNT"' </dev/null)"; }
 check 'kvm-host: --env, and CARREL_ICOUNT under --icount' environment
+append() { "$host" --append 'carrel.probe=1 quiet' -- grep -q ' carrel.probe=1 quiet' /proc/cmdline </dev/null; }
+check 'kvm-host: --append reaches its kernel' append
 
 # On a terminal the command has a terminal of the same size, and typed input reaches it.
 terminal() {

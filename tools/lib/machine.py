@@ -40,7 +40,7 @@ class Ended(Exception):
 
 def options():
     parser = argparse.ArgumentParser()
-    for name in ("kernel", "initrd", "icount", "memory", "terminal"):
+    for name in ("kernel", "initrd", "icount", "memory", "terminal", "append"):
         parser.add_argument("--" + name, required=True)
     for name in ("cpus", "timeout"):
         parser.add_argument("--" + name, required=True, type=int)
@@ -57,7 +57,7 @@ def qemu_command(asked, ends):
             devices += ["-device", "virtconsole,nr=0,chardev=terminal"]
         elif name in PORTS:
             devices += ["-device", f"virtserialport,nr={PORTS[name]},chardev={name},name={name}"]
-    append = KERNEL_COMMAND_LINE
+    append = KERNEL_COMMAND_LINE + asked.append
     counting = []
     if asked.icount == "yes":
         counting = ["-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01,clock=vm", "-seed", "1"]

@@ -1,8 +1,8 @@
 // Opener and Spawner: the only ways from a path to a descriptor and from a name to a process (DESIGN.md
 // section 10).
 //
-// In-process today, a broker process later: nothing below vmm/host calls open(2) or exec(2) by itself.
-// Devices get descriptors, never paths.
+// In-process today, a broker process later: nothing below vmm/host calls open(2), stat(2) or exec(2) by
+// itself. Devices get descriptors, never paths.
 #pragma once
 
 #include <string>
@@ -25,5 +25,8 @@ class DirectOpener final : public Opener {
   public:
     Result<Fd> open(const std::string& path, int flags, unsigned mode = 0600) override;
 };
+
+// Both are there, and are one file. Opens neither for reading or writing: a FIFO doesn't wait.
+bool same_file(Opener& opener, const std::string& a, const std::string& b);
 
 }  // namespace carrel

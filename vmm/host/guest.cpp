@@ -1,22 +1,13 @@
 #include "vmm/host/guest.h"
 
-#include <sys/stat.h>
-
 namespace carrel {
 namespace {
 
-bool same_file(const std::string& a, const std::string& b) {
-    struct stat one {
-    }, other{};
-    if (::stat(a.c_str(), &one) != 0 || ::stat(b.c_str(), &other) != 0) return false;
-    return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
 // The file that is about to be emptied.
-Result<void> check_serial_file(const MachineConfig& config) {
+Result<void> check_serial_file(const MachineConfig& config, Opener& opener) {
     if (config.serial.kind != SerialConfig::Kind::kFile) return {};
     for (const std::string& input : {config.boot.kernel, config.boot.initrd}) {
-        if (same_file(config.serial.path, input)) {
+        if (same_file(opener, config.serial.path, input)) {
             return usage_error("--serial: file:" + config.serial.path + " is what the guest is booted from",
                                "name another file for its output");
         }
@@ -29,7 +20,7 @@ Result<void> check_serial_file(const MachineConfig& config) {
 Result<std::unique_ptr<Guest>> Guest::create(const MachineConfig& config, const GuestServices& services,
                                              std::function<void(const GuestReport&)> on_finished) {
     TRY(check(config));
-    TRY(check_serial_file(config));
+    TRY(check_serial_file(config, services.opener));
     auto guest = std::make_unique<Guest>(config, services, std::move(on_finished));
     TRY_ASSIGN(guest->console_,
                GuestConsole::create(config.serial, services.io, services.opener, services.log));

@@ -11,6 +11,11 @@ namespace {
 
 constexpr uint32_t kReadOnlySlot = 8;  // behind those of RAM, which has two regions at most
 
+// A redirection entry of the IOAPIC: 82093AA datasheet, 3.2.4, bits 16 (mask) and 10:8 (delivery mode: 010 is
+// SMI).
+constexpr uint64_t kRedirectionMasked = uint64_t{1} << 16;
+constexpr uint64_t kRedirectionSmi = uint64_t{0b010} << 8;
+
 // Remembers the level, so that a line that doesn't change costs nothing. Devices call it under their mutex.
 class KvmIrqLine final : public IrqLine {
   public:
@@ -67,6 +72,15 @@ Result<void> Vm::create_irqchip() {
     kvm_pit_config pit{};
     pit.flags = KVM_PIT_SPEAKER_DUMMY;
     TRY(checked_ioctl("create the timer (PIT)", fd(), KVM_CREATE_PIT2, &pit));
+    return mark_ioapic_unused();
+}
+
+Result<void> Vm::mark_ioapic_unused() {
+    kvm_irqchip chip{};
+    chip.chip_id = KVM_IRQCHIP_IOAPIC;
+    TRY(checked_ioctl("read the IOAPIC", fd(), KVM_GET_IRQCHIP, &chip));
+    for (auto& entry : chip.chip.ioapic.redirtbl) entry.bits = kRedirectionMasked | kRedirectionSmi;
+    TRY(checked_ioctl("set up the IOAPIC", fd(), KVM_SET_IRQCHIP, &chip));
     return {};
 }
 

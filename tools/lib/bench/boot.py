@@ -138,7 +138,7 @@ def main(options):
     jobs = jobs_of(options, cases)
     peers = any(vmm != "carrel" for _, _, vmm in cases)
     emulated.say(f"{len(jobs)} runs, about {15 + WALL_SECONDS_PER_RUN * len(jobs)} s on an idle machine ...")
-    host = emulated.Host(options.carrel, kernels=(options.kernel,), peers=peers)
+    host = emulated.Host(options.carrel, kernels=(options.kernel,), peers=peers, append=options.host_append)
     results = emulated.run(host, jobs, emulated.Progress(len(jobs)))
     values = collect(cases, results)
     version = emulated.kernel_files(options.kernel)[0]

@@ -44,6 +44,7 @@ class Host:
     memory: str = "2G"
     kernels: tuple = ("bookworm",)
     peers: bool = True
+    append: str = ""  # for its kernel
 
 
 def say(text):
@@ -97,6 +98,7 @@ def kvm_host_options(host, folder):
     initrd = os.path.join(folder, "initrd")
     tool("make-initrd", "--bench", "reboot", "-o", initrd)
     options = ["--with", measure_program(), "--add", f"{initrd}:{INITRD_PATH}", "--memory", host.memory]
+    options += ["--append", host.append] if host.append else []
     options += ["--icount"] if host.icount else ["--cpus", str(host.cpus)]
     for name in host.kernels:
         _, *files = kernel_files(name)

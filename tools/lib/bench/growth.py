@@ -53,7 +53,8 @@ def main(options):
     only = options.only or ["carrel", "microvm"]
     jobs = jobs_of(only)
     emulated.say(f"{len(jobs)} runs, about {30 + 6 * len(jobs)} s on an idle machine ...")
-    host = emulated.Host(options.carrel, memory=HOST_MEMORY, kernels=KERNELS, peers=only != ["carrel"])
+    host = emulated.Host(options.carrel, memory=HOST_MEMORY, kernels=KERNELS, peers=only != ["carrel"],
+                         append=options.host_append)
     results = emulated.run(host, jobs, emulated.Progress(len(jobs)))
     print("bzImage, quiet cryptomgr.notests, 1 vCPU; virtual seconds from exec to the end, and carrel's own part of them\n")
     print("\n".join(aligned(rows_of(results, only))) + "\n")

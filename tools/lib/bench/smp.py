@@ -30,7 +30,8 @@ def medians(results):
 def main(options):
     jobs = jobs_of(options)
     emulated.say(f"{len(jobs)} runs, about {30 + 12 * len(jobs)} s on an idle machine with two CPUs ...")
-    host = emulated.Host(options.carrel, icount=False, cpus=2, memory="3G", kernels=(options.kernel,))
+    host = emulated.Host(options.carrel, icount=False, cpus=2, memory="3G", kernels=(options.kernel,),
+                         append=options.host_append)
     results = emulated.run(host, jobs, emulated.Progress(len(jobs), "s"))
     found = medians(results)
     rows = [["vCPUs", "first line", "end", "end, of carrel's with 1"]]
