@@ -36,8 +36,9 @@ struct DataObject : TermArg {};
 // dots between them, as in ASL: "\_SB.PCI0". A segment is padded with '_' to four.
 class NameString {
   public:
-    NameString(const char* path)
-        : NameString(std::string_view(path)) {}  // NOLINT(google-explicit-constructor)
+    // Implicit, so that a path reads as in ASL.
+    // NOLINTNEXTLINE(google-explicit-constructor)
+    NameString(const char* path) : NameString(std::string_view(path)) {}
     explicit NameString(std::string_view path);
     const Bytes& bytes() const { return bytes_; }
 

@@ -43,10 +43,11 @@ Error os_error(int code, std::string what, std::string advice = {});
 template <class T>
 class [[nodiscard]] Result {
   public:
-    Result(T value)
-        : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-    Result(Error error)
-        : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+    // Implicit, so that a function returns either as it is.
+    // NOLINTBEGIN(google-explicit-constructor)
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+    // NOLINTEND(google-explicit-constructor)
 
     bool ok() const { return state_.index() == 0; }
     explicit operator bool() const { return ok(); }
@@ -110,9 +111,11 @@ class [[nodiscard]] Result<void> {
         if (auto try_result_ = (expr); !try_result_.ok()) return std::move(try_result_).error(); \
     } while (false)
 #define TRY_ASSIGN(declaration, expr) TRY_ASSIGN_(CARREL_CONCAT(try_result_, __LINE__), declaration, expr)
+// NOLINTBEGIN(bugprone-macro-parentheses): what is declared can't stand in parentheses.
 #define TRY_ASSIGN_(name, declaration, expr)        \
     auto name = (expr);                             \
     if (!name.ok()) return std::move(name).error(); \
     declaration = std::move(name).value()
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace carrel
