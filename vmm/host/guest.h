@@ -37,6 +37,8 @@ class Guest final : public ByteReceiver {
     Guest(MachineConfig config, const GuestServices& services,
           std::function<void(const GuestReport&)> on_finished);
     ~Guest() override;
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
 
     Result<void> start();
     // False: the guest doesn't listen to it now.

@@ -56,6 +56,8 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
                                                    const MachineServices& services);
     Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm);  // use create()
     ~Machine() override;
+    Machine(const Machine&) = delete;
+    Machine& operator=(const Machine&) = delete;
 
     Result<void> start();
     // Stops all vCPUs, their pending accesses finished; then state may be read. On an error they run on.
