@@ -12,7 +12,7 @@ int64_t to_seconds(const Fields& f) {
     using namespace std::chrono;
     const year_month_day first = year{f.year} / January / 1 + months{f.month - 1};
     const int64_t days = sys_days{first}.time_since_epoch().count() + f.day - 1;
-    return days * kSecondsADay + f.hour * 3'600 + f.minute * 60 + f.second;
+    return days * kSecondsADay + int64_t{f.hour} * 3'600 + int64_t{f.minute} * 60 + f.second;
 }
 
 Fields from_seconds(int64_t seconds) {

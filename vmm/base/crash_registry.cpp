@@ -51,7 +51,7 @@ bool map_zeros(uintptr_t start, size_t size, int protection) {
 
 // 2 MiB at once, because a piece of a huge page can't be mapped over.
 bool replace_guest_memory(uintptr_t address) {
-    constexpr uintptr_t kChunk = 2 * 1024 * 1024;
+    constexpr uintptr_t kChunk = uintptr_t{2} * 1024 * 1024;
     for (GuestRange& guest : guest_memory) {
         const uintptr_t base = guest.range.base.load(std::memory_order_acquire);
         const size_t rest = rest_of(guest.range, address, address);

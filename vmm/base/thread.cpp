@@ -12,7 +12,7 @@ namespace {
 
 // Ours are shallow. glibc's 8 MiB would be backed by huge pages: 2 MiB resident a thread for a few hundred
 // bytes used.
-constexpr size_t kStackSize = 256 * 1024;
+constexpr size_t kStackSize = size_t{256} * 1024;
 constexpr size_t kMaxName = 15;  // TASK_COMM_LEN less the NUL
 
 struct Start {
