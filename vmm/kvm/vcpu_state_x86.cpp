@@ -53,6 +53,7 @@ abi::MsrList list_of(std::span<const Msr> msrs) {
 // it.
 Result<std::vector<Msr>> read_msrs(int fd, const std::vector<uint32_t>& wanted) {
     std::vector<Msr> left;
+    left.reserve(wanted.size());
     for (const uint32_t index : wanted) left.push_back(Msr{index, 0, 0});
     std::vector<Msr> values;
     while (!left.empty()) {
