@@ -37,6 +37,33 @@ TEST_CASE("rule 2: whole ranges are checked; the very top of RAM is legal and on
     }
 }
 
+TEST_CASE(
+    "a range that reaches over the end of one region isn't RAM, though the regions' bytes are neighbours") {
+    const RamMap map{{RamRange{Gpa{0}, kMiB}, RamRange{Gpa{4 * kMiB}, kMiB}}};
+    auto created = GuestMemory::create(map, MemoryBacking::kAnonymous);
+    REQUIRE(created.ok());
+    GuestMemory& memory = **created;
+    REQUIRE(memory.regions()[0].host + kMiB == memory.regions()[1].host);
+    CHECK(memory.window(Gpa{kMiB - 4}, 4));
+    CHECK_FALSE(memory.window(Gpa{kMiB - 4}, 8));
+    CHECK_FALSE(memory.slice(Gpa{kMiB - 4}, 3 * kMiB + 8));
+}
+
+TEST_CASE("a window's bytes can be kept without the window, and are ended by their address") {
+    auto created = GuestMemory::create(RamMap::of_size(4 * kGiB), MemoryBacking::kAnonymous);
+    REQUIRE(created.ok());
+    GuestMemory& memory = **created;
+    for (const Gpa gpa : {Gpa{0}, Gpa{3 * kGiB - 8}, address_map::kHoleEnd, Gpa{5 * kGiB - 8}}) {
+        const std::span<std::byte> bytes = memory.window(gpa, 8)->detach();
+        REQUIRE(bytes.size() == 8);
+        bytes[7] = std::byte{0x77};
+        memory.wrote(bytes.subspan(7));
+        memory.finish(bytes, 8);
+        CHECK(memory.read<uint8_t>(gpa + 7) == 0x77);
+        memory.finish(memory.window(gpa, 8)->detach(), 0);
+    }
+}
+
 TEST_CASE("memory that the host can't give is an error that says how much was asked for") {
     const auto created = GuestMemory::create(RamMap::of_size(uint64_t{1} << 47), MemoryBacking::kAnonymous);
     REQUIRE_FALSE(created.ok());

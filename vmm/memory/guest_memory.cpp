@@ -89,6 +89,12 @@ void WriteWindow::complete(size_t written) {
     memory_ = nullptr;
 }
 
+std::span<std::byte> WriteWindow::detach() {
+    CHECK(memory_ != nullptr);
+    memory_ = nullptr;
+    return bytes_;
+}
+
 Result<std::unique_ptr<GuestMemory>> GuestMemory::create(const RamMap& map, MemoryBacking backing) {
     const uint64_t size = map.total();
     if (more_than_host_has(size)) return no_memory(ENOMEM, size, backing);
@@ -151,6 +157,20 @@ std::optional<WriteWindow> GuestMemory::window(Gpa gpa, uint64_t length) {
     std::byte* const host = translate(gpa, length);
     if (host == nullptr) return std::nullopt;
     return WriteWindow(this, gpa, std::span(host, length));
+}
+
+void GuestMemory::finish(std::span<std::byte> window, size_t written) {
+    CHECK(written <= window.size());
+    wrote(window.first(written));
+}
+
+void GuestMemory::wrote(std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    for (const Region& region : regions_) {
+        if (bytes.data() < region.host || bytes.data() >= region.host + region.size) continue;
+        return mark_dirty(region.base + static_cast<uint64_t>(bytes.data() - region.host), bytes.size());
+    }
+    CHECK_MSG(false, "a write was told that isn't in guest memory");
 }
 
 bool GuestMemory::read_bytes(Gpa gpa, std::span<std::byte> to) const {

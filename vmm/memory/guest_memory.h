@@ -33,6 +33,9 @@ class WriteWindow {
     std::span<std::byte> bytes() const { return bytes_; }
     // The first `written` bytes now hold data. At most once.
     void complete(size_t written);
+    // For who keeps many windows open and only their bytes: the duty to end this one goes to the caller, who
+    // does it with GuestMemory::finish().
+    std::span<std::byte> detach();
 
   private:
     friend class GuestMemory;
@@ -45,7 +48,8 @@ class WriteWindow {
 
 // Any thread; concurrent with the guest, so bytes may change between two reads: copy once, check the copy.
 // All ranges come from a guest or a file: nothing here trusts them, and a range is legal only as a whole
-// inside one region. An access that ends exactly at the top of RAM is legal.
+// inside one region. (Regions never touch, RamMap says, so what isn't inside one has a byte that isn't RAM:
+// there is nothing to split.) An access that ends exactly at the top of RAM is legal.
 class GuestMemory {
   public:
     struct Region {
@@ -69,6 +73,10 @@ class GuestMemory {
     std::optional<std::span<const std::byte>> slice(Gpa gpa, uint64_t length) const;
     // The same for writing. A length of 0 gives an empty window where `gpa` is RAM or its very end.
     std::optional<WriteWindow> window(Gpa gpa, uint64_t length);
+    // Ends a window whose bytes were detached: complete(), or the dropping of it, by what it had.
+    void finish(std::span<std::byte> window, size_t written);
+    // Tells of a write into a window that stays open (a virtqueue's ring). After the write.
+    void wrote(std::span<const std::byte> bytes);
 
     // Copies; false (and nothing done) where the range isn't RAM.
     bool read_bytes(Gpa gpa, std::span<std::byte> to) const;
