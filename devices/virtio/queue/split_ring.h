@@ -1,0 +1,52 @@
+// SplitRing: how a split ring is read and written. VIRTIO 1.3, section 2.7; rings.h has the picture.
+#pragma once
+
+#include <cstdint>
+
+#include "devices/virtio/queue/chain_builder.h"
+#include "devices/virtio/queue/queue_state.h"
+#include "devices/virtio/queue/ring_common.h"
+#include "devices/virtio/queue/rings.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace carrel::virtio {
+
+class SplitRing {
+  public:
+    // All of them outlive the ring, which moves the indices of `state` on.
+    SplitRing(GuestMemory& memory, const QueueFeatures& features, QueueState& state)
+        : memory_(memory), features_(features), state_(state), avail_seen_(state.next_avail) {}
+
+    // Finds the three areas in guest memory; before anything else.
+    Complaint map();
+
+    // The next available chain, into `chain`. `room`: how many descriptors the driver may have made available
+    // by now.
+    Found find(ChainBuilder& chain, uint16_t room);
+    void take(const Found&) { ++state_.next_avail; }
+    // Writes a used element, not yet visible.
+    void put_used(uint16_t id, uint16_t descriptors, uint32_t written);
+    // Makes the last `used` of them visible; whether the driver wants an interrupt for that.
+    bool publish(uint16_t used);
+
+    void set_notifications(bool on);
+    bool more_available() const;
+
+  private:
+    Complaint walk(uint16_t head, ChainBuilder& chain) const;
+    Complaint walk_indirect(const SplitDescriptor& descriptor, ChainBuilder& chain) const;
+    uint16_t place(uint16_t index) const { return index & static_cast<uint16_t>(state_.size - 1); }
+    size_t event_offset(size_t entry) const { return kRingEntries + entry * state_.size; }
+    bool wants_interrupt(uint16_t before, uint16_t now) const;
+    void store_used_field(size_t offset, uint16_t value);
+
+    GuestMemory& memory_;
+    const QueueFeatures& features_;
+    QueueState& state_;
+    const std::byte* descriptors_ = nullptr;
+    const std::byte* available_ = nullptr;
+    std::byte* used_ = nullptr;
+    uint16_t avail_seen_;  // the available index when we last looked: saves a look per chain
+};
+
+}  // namespace carrel::virtio
