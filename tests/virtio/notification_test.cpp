@@ -1,6 +1,4 @@
 // Who tells whom of progress, and who needn't: 2.7.7, 2.7.10 and 2.8.10.
-#include <thread>
-
 #include "devices/virtio/queue/virt_queue.h"
 #include "tests/virtio/rig.h"
 // After ours, whose CHECK is another.
@@ -157,52 +155,4 @@ TEST_CASE("opening a queue says at once that we want to be told, whatever was in
     driver->add({{kData, 8}});
     CHECK(driver->publish());
     CHECK(drain(*queue) == 1);
-}
-
-// The memory orders on both sides: no doorbell and no interrupt is ever lost. A loss would be a hang, which
-// the test's time-out ends.
-TEST_CASE("neither side sleeps through the other's progress") {
-    const auto features = GENERATE(kSplit, kSplitEvents, kPacked, kPackedEvents);
-    Rig rig(features, 16);
-    constexpr int kChains = 30'000;
-    std::atomic<uint32_t> doorbell{0};
-    std::atomic<uint32_t> interrupt{0};
-    std::thread device([&] {
-        int served = 0;
-        while (served < kChains) {
-            const uint32_t rung = doorbell.load();
-            rig.queue->disable_notifications();
-            do {
-                served += drain(*rig.queue);
-                if (!rig.queue->should_interrupt()) continue;
-                interrupt.fetch_add(1);
-                interrupt.notify_one();
-            } while (rig.queue->enable_notifications());
-            if (served < kChains) doorbell.wait(rung);
-        }
-    });
-    int sent = 0;
-    int back = 0;
-    while (back < kChains) {
-        const uint32_t seen = interrupt.load();
-        while (sent < kChains && sent - back < 16) {
-            rig.driver->add({{kData, 8}});
-            ++sent;
-            if (!rig.driver->publish()) continue;
-            doorbell.fetch_add(1);
-            doorbell.notify_one();
-        }
-        int came = 0;
-        while (rig.driver->get_used()) ++came;
-        back += came;
-        if (came != 0 || back == kChains) continue;
-        // Ask for the next one, and look again before sleeping.
-        if (features.event_idx) rig.driver->interrupt_after(0);
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        while (rig.driver->get_used()) ++came;
-        back += came;
-        if (came == 0) interrupt.wait(seen);
-    }
-    device.join();
-    CHECK(back == kChains);
 }

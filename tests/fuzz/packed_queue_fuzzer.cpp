@@ -1,0 +1,6 @@
+// A hostile driver of a packed ring; see queue_fuzzer.h.
+#include "tests/fuzz/queue_fuzzer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    return carrel::virtio::fuzz::fuzz_queue(true, data, size);
+}
