@@ -1,4 +1,6 @@
 // What a queue is opened from: areas and sizes as the driver gave them, and saved bytes.
+#include <array>
+
 #include "devices/virtio/queue/virt_queue.h"
 #include "tests/devices/fakes.h"
 #include "tests/virtio/rig.h"
@@ -136,6 +138,33 @@ TEST_CASE("queue: what was broken stays broken over a restore") {
     CHECK(pop_words(*rig.queue).starts_with("broken"));
     REQUIRE(rig.reopen());
     CHECK(pop_words(*rig.queue) == "broken: the queue was broken when it was saved");
+}
+
+TEST_CASE("queue: after a reset a queue that was broken works again") {
+    const auto features = GENERATE(kSplit, kPackedEvents);
+    const auto memory = make_memory();
+    {
+        const auto driver = make_driver(*memory, 8, features);
+        const auto queue = open_queue(*memory, driver->state(), features);
+        if (features.packed) {
+            for (int i = 0; i < 8; ++i) driver->add({{kData, 8}});
+            driver->poke<uint16_t>(kDescriptors + 14, kAvailable | kNext);
+            driver->poke<uint16_t>(kDescriptors + 30, 0);
+        } else {
+            driver->poke<uint16_t>(kDriverArea + kRingIndex, uint16_t{99});
+        }
+        CHECK(pop_words(*queue).starts_with("broken"));
+    }
+    // 2.7.10.1, 2.8.13: a driver begins with rings of zeros.
+    for (const uint64_t area : {kDescriptors, kDriverArea, kDeviceArea})
+        memory->write(Gpa{area}, std::array<uint64_t, 32>{});
+    const auto driver = make_driver(*memory, 8, features);
+    const auto queue = open_queue(*memory, driver->state(), features);
+    const uint16_t id = driver->add({{kData, 8}});
+    CHECK(driver->publish());
+    CHECK(drain(*queue) == 1);
+    CHECK(queue->should_interrupt());
+    CHECK(driver->get_used() == Used{id, 0});
 }
 
 TEST_CASE("queue: damaged bytes are refused") {
