@@ -11,12 +11,19 @@ kvm::CoalescedZone transmit_zone(const DevicePlace& place) {
     return {place.space == AddressSpace::kPorts, place.base, 1};
 }
 
+// Who is inside a bus at a time: each vCPU, and one for all others (collected writes).
+size_t readers_of(const MachineDescription& description) {
+    return size_t{description.cpus()} + 1;
+}
+
 }  // namespace
 
 Board::Board(const BoardWiring& wiring)
     : wiring_(wiring),
       com1_irq_(wiring.vm.irq_line(place_of(DeviceKind::kCom).gsi.value())),
       sci_(wiring.vm.irq_line(place_of(DeviceKind::kAcpiPm).gsi.value())),
+      ports_(readers_of(wiring.description)),
+      mmio_(readers_of(wiring.description)),
       coalesced_(wiring.vm, ports_, mmio_),
       com1_(place_of(DeviceKind::kCom).base),
       serial_coalescing_(wiring.vm, wiring.io, coalesced_, transmit_zone(place_of(DeviceKind::kCom))),

@@ -87,10 +87,11 @@ VcpuRunner::Next VcpuRunner::answer_mmio(const kvm::MmioExit& exit) {
 
 void VcpuRunner::access(Bus& bus, uint64_t address, bool write, std::span<std::byte> data) {
     const uint64_t unmapped = bus.unmapped();
+    const size_t lane = vcpu_.id() + 1;  // 0 is everybody else's
     if (write) {
-        bus.write(address, data);
+        bus.write(address, data, lane);
     } else {
-        bus.read(address, data);
+        bus.read(address, data, lane);
     }
     const bool missed = bus.unmapped() != unmapped;
     if (missed && options_.log.enabled(LogLevel::kDebug)) complain(bus, write ? "written" : "read");
