@@ -25,6 +25,10 @@ struct MsrsHeader {  // kvm_msrs
 struct MsrIndexHeader {  // kvm_msr_list
     uint32_t count;
 };
+struct IrqRoutingHeader {  // kvm_irq_routing
+    uint32_t count;
+    uint32_t flags;
+};
 struct Xsave {  // kvm_xsave; larger areas (AMX) need KVM_GET_XSAVE2, and permission that we don't ask for
     uint32_t region[1024];
 };
@@ -35,9 +39,11 @@ struct CoalescedRingHeader {  // kvm_coalesced_mmio_ring
 static_assert(sizeof(CoalescedRingHeader) == 8 && sizeof(kvm_coalesced_mmio) == 24);
 static_assert(sizeof(CpuidHeader) == 8 && sizeof(kvm_cpuid_entry2) == 40);
 static_assert(sizeof(MsrsHeader) == 8 && sizeof(kvm_msr_entry) == 16);
+static_assert(sizeof(IrqRoutingHeader) == 8 && sizeof(kvm_irq_routing_entry) == 48);
 
 inline constexpr unsigned long kGetMsrIndexList = _IOWR(KVMIO, 0x02, MsrIndexHeader);
 inline constexpr unsigned long kGetSupportedCpuid = _IOWR(KVMIO, 0x05, CpuidHeader);
+inline constexpr unsigned long kSetGsiRouting = _IOW(KVMIO, 0x6a, IrqRoutingHeader);
 inline constexpr unsigned long kGetMsrs = _IOWR(KVMIO, 0x88, MsrsHeader);
 inline constexpr unsigned long kSetMsrs = _IOW(KVMIO, 0x89, MsrsHeader);
 inline constexpr unsigned long kSetCpuid = _IOW(KVMIO, 0x90, CpuidHeader);
@@ -63,6 +69,7 @@ class List {
 
 using CpuidList = List<CpuidHeader, kvm_cpuid_entry2>;
 using MsrList = List<MsrsHeader, kvm_msr_entry>;
+using IrqRoutingList = List<IrqRoutingHeader, kvm_irq_routing_entry>;
 using MsrIndexList = List<MsrIndexHeader, uint32_t>;
 
 }  // namespace carrel::kvm::abi

@@ -122,11 +122,15 @@ Result<size_t> Kvm::run_size() const {
 }
 
 Result<std::unique_ptr<Vm>> Kvm::create_vm() const {
-    TRY_ASSIGN(const size_t run_bytes, run_size());
+    VmAbilities abilities;
+    TRY_ASSIGN(abilities.run_size, run_size());
+    abilities.coalesced_pio = check(KVM_CAP_COALESCED_PIO) > 0;
+    if (check(KVM_CAP_IRQFD) > 0) abilities.irq_routes = static_cast<uint32_t>(check(KVM_CAP_IRQ_ROUTING));
+    abilities.ioeventfd_any_length = check(KVM_CAP_IOEVENTFD_ANY_LENGTH) > 0;
     const int vm = retry_ioctl(fd(), KVM_CREATE_VM, 0);
     if (vm < 0)
         return os_error(errno, "KVM refused to create a virtual machine", errno == EBUSY ? kBusyAdvice : "");
-    return std::make_unique<Vm>(Fd(vm), run_bytes, check(KVM_CAP_COALESCED_PIO) > 0);
+    return std::make_unique<Vm>(Fd(vm), abilities);
 }
 
 }  // namespace carrel::kvm

@@ -38,8 +38,11 @@ class KvmIrqLine final : public IrqLine {
 
 }  // namespace
 
-Vm::Vm(Fd fd, size_t run_size, bool has_coalesced_pio)
-    : fd_(std::move(fd)), run_size_(run_size), has_coalesced_pio_(has_coalesced_pio) {}
+Vm::Vm(Fd fd, const VmAbilities& abilities)
+    : fd_(std::move(fd)),
+      abilities_(abilities),
+      msi_routes_(fd_.get(), abilities.irq_routes),
+      doorbells_(fd_.get(), abilities.ioeventfd_any_length) {}
 
 Vm::~Vm() = default;
 
@@ -88,10 +91,10 @@ Result<std::unique_ptr<Vcpu>> Vm::create_vcpu(uint32_t id) {
     TRY_ASSIGN(const int vcpu,
                checked_ioctl("create a vCPU", fd(), KVM_CREATE_VCPU, static_cast<unsigned long>(id)));
     Fd owned(vcpu);
-    TRY_ASSIGN(Mapping run,
-               Mapping::map(run_size_, PROT_READ | PROT_WRITE, MAP_SHARED, owned.get(), 0, "kvm_run"));
+    TRY_ASSIGN(Mapping run, Mapping::map(abilities_.run_size, PROT_READ | PROT_WRITE, MAP_SHARED, owned.get(),
+                                         0, "kvm_run"));
     const size_t ring_offset = KVM_COALESCED_MMIO_PAGE_OFFSET * kPageSize;
-    if (id == 0 && has_coalesced_pio_ && ring_offset < run.size())
+    if (id == 0 && abilities_.coalesced_pio && ring_offset < run.size())
         ring_ = CoalescedRing(run.data() + ring_offset);
     return std::make_unique<Vcpu>(std::move(owned), std::move(run), id);
 }
@@ -106,6 +109,11 @@ Result<void> Vm::place_intel_pages() {
 
 std::unique_ptr<IrqLine> Vm::irq_line(uint32_t gsi) {
     return std::make_unique<KvmIrqLine>(fd(), gsi);
+}
+
+void Vm::leave_wiring_to_kernel() {
+    msi_routes_.leave_to_kernel();
+    doorbells_.leave_to_kernel();
 }
 
 bool Vm::coalesce(const CoalescedZone& zone, bool on) {

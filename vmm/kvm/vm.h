@@ -10,6 +10,8 @@
 #include "vmm/base/result.h"
 #include "vmm/bus/irq_line.h"
 #include "vmm/kvm/coalesced_ring.h"
+#include "vmm/kvm/doorbells.h"
+#include "vmm/kvm/msi_routes.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/memory/guest_memory.h"
 
@@ -22,10 +24,18 @@ struct CoalescedZone {
     uint32_t size = 0;
 };
 
-// Built on one thread; irq lines and the coalesced zone then from any.
+// What the system has that a Vm uses where it is there.
+struct VmAbilities {
+    size_t run_size = 0;
+    bool coalesced_pio = false;         // KVM_CAP_COALESCED_PIO
+    uint32_t irq_routes = 0;            // KVM_CAP_IRQ_ROUTING, with KVM_CAP_IRQFD
+    bool ioeventfd_any_length = false;  // KVM_CAP_IOEVENTFD_ANY_LENGTH
+};
+
+// Built on one thread; irq lines, message interrupts, doorbells and the coalesced zone then from any.
 class Vm {
   public:
-    Vm(Fd fd, size_t run_size, bool has_coalesced_pio);  // use Kvm::create_vm()
+    Vm(Fd fd, const VmAbilities& abilities);  // use Kvm::create_vm()
     Vm(const Vm&) = delete;
     Vm& operator=(const Vm&) = delete;
     ~Vm();
@@ -44,6 +54,13 @@ class Vm {
 
     // The line of one GSI. The Vm outlives it.
     std::unique_ptr<IrqLine> irq_line(uint32_t gsi);
+
+    // After create_irqchip().
+    MessageInterrupts& message_interrupts() { return msi_routes_; }
+    Doorbells& doorbells() { return doorbells_; }
+    // No vCPU runs again: interrupts and doorbells that are dropped from now on are left for the kernel to
+    // take back with the Vm. One by one, each would wait for it.
+    void leave_wiring_to_kernel();
 
     // Collects writes to a zone (4.116). No effect where KVM has no ring for both kinds of zone; false then.
     bool coalesce(const CoalescedZone& zone, bool on);
@@ -64,9 +81,10 @@ class Vm {
     Result<void> mark_ioapic_unused();
 
     Fd fd_;
-    size_t run_size_;
-    bool has_coalesced_pio_;
+    VmAbilities abilities_;
     CoalescedRing ring_;
+    MsiRoutes msi_routes_;
+    KvmDoorbells doorbells_;
 };
 
 }  // namespace carrel::kvm

@@ -200,6 +200,7 @@ Result<void> Machine::start_threads() {
 
 Machine::~Machine() {
     join_all();
+    if (hardware_.vm) hardware_.vm->leave_wiring_to_kernel();
     hardware_.board.reset();  // it delivers what was collected, to what is declared behind it
 }
 
@@ -302,6 +303,7 @@ Result<void> Machine::rebuild() {
     past_ = statistics();
     runners_.clear();
     std::swap(hardware_, fresh);  // before restoring: input that is asked for then must reach the new board
+    fresh.vm->leave_wiring_to_kernel();
     TRY(restore(reader));
     return start_threads();
 }
