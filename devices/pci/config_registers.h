@@ -18,6 +18,29 @@ enum ConfigRegister : uint32_t {
     kSubclass = 0x0a,       // r- 8
     kBaseClass = 0x0b,      // r- 8
     kHeaderType = 0x0e,     // r- 8; bit 7: has more than one function
+    // Endpoints only:
+    kBar0 = 0x10,               // rw 32, 6.2.5.1
+    kSubsystemVendorId = 0x2c,  // r- 16, 6.2.4
+    kSubsystemId = 0x2e,        // r- 16
+    kCapabilities = 0x34,       // r- 8, 6.7
+    kInterruptLine = 0x3c,      // rw 8, 6.2.4: a note of the guest's to itself
+    kInterruptPin = 0x3d,       // r- 8: 1 is INTA
+    kFirstCapability = 0x40,    // where what we announce in kCapabilities may begin
+};
+
+// kCommand, 6.2.2
+inline constexpr uint16_t kCommandMemory = 1u << 1;  // BARs are decoded
+inline constexpr uint16_t kCommandMaster = 1u << 2;
+inline constexpr uint16_t kCommandNoIntx = 1u << 10;
+// kStatus, 6.2.3
+inline constexpr uint16_t kStatusInterrupt = 1u << 3;
+inline constexpr uint16_t kStatusCapabilities = 1u << 4;
+
+// Capability ids, appendix H.
+enum CapabilityId : uint8_t {
+    kVendorSpecific = 0x09,
+    kMsix = 0x11,
+    kAdvancedFeatures = 0x13,  // "Advanced Capabilities for Conventional PCI" ECN of 2006
 };
 
 inline constexpr size_t kConventionalSize = 256;  // PCI
