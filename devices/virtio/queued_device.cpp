@@ -1,0 +1,127 @@
+#include "devices/virtio/queued_device.h"
+
+#include <utility>
+
+#include "vmm/base/check.h"
+
+namespace carrel::virtio {
+namespace {
+// A reset waits for what is in flight, a dead file server included, but not for ever (issue 4, section 3).
+constexpr Nanoseconds kResetLimit = 5 * kSecond;
+}  // namespace
+
+void QueuedDevice::connect(GuestMemory& memory, DeviceEvents& events) {
+    memory_ = &memory;
+    events_ = &events;
+}
+
+const char* QueuedDevice::activate(const Activation& activation) {
+    MutexLock lock(mutex_);
+    if (broken_ != nullptr) return broken_;
+    features_ = activation.features;
+    const QueueFeatures features{(features_ & kRingPacked) != 0, (features_ & kEventIdx) != 0,
+                                 (features_ & kIndirectDesc) != 0};
+    for (const QueueState& state : activation.queues) {
+        queues_.emplace_back();
+        busy_.push_back(false);
+        if (!state.ready) continue;
+        auto opened = VirtQueue::open(*memory_, state, features);
+        if (const auto* error = std::get_if<QueueError>(&opened)) {
+            close();
+            return error->reason;
+        }
+        queues_.back() = std::move(std::get<std::unique_ptr<VirtQueue>>(opened));
+    }
+    active_ = true;
+    on_activate();
+    // A driver may have filled its queues before it said DRIVER_OK (3.1.1), and needn't have rung then.
+    for (uint16_t i = 0; i < queues_.size(); ++i)
+        if (queues_[i]) events_->again(i);
+    return nullptr;
+}
+
+void QueuedDevice::notify(uint16_t queue) {
+    MutexLock lock(mutex_);
+    if (!active_ || quiet_ || broken_ != nullptr || queue >= queues_.size() || !queues_[queue]) return;
+    const Turn turn = take_turn(queue, *queues_[queue]);
+    end_turn(queue);
+    if (broken_ != nullptr) return;
+    publish(queue);
+    if (turn == Turn::kMore) events_->again(queue);
+}
+
+QueuedDevice::Turn QueuedDevice::take_turn(uint16_t queue, VirtQueue& ring) {
+    busy_[queue] = false;
+    ring.disable_notifications();
+    unsigned left = kMostChains;
+    do {
+        for (;; --left) {
+            if (left == 0) return Turn::kMore;
+            auto next = ring.pop();
+            if (std::holds_alternative<Empty>(next)) break;
+            if (auto* chain = std::get_if<DescriptorChain>(&next)) {
+                serve(queue, std::move(*chain));
+            } else if (std::holds_alternative<Malformed>(next)) {
+                malformed_.fetch_add(1, std::memory_order_relaxed);
+            } else if (const auto* error = std::get_if<QueueError>(&next)) {
+                fail(error->reason);
+                return Turn::kDone;
+            } else {  // Busy: publish() goes on
+                busy_[queue] = true;
+                return Turn::kDone;
+            }
+        }
+    } while (ring.enable_notifications());
+    return Turn::kDone;
+}
+
+void QueuedDevice::publish(uint16_t queue) {
+    VirtQueue& ring = *queues_[queue];
+    ring.publish();
+    if (ring.should_interrupt()) events_->used(queue);
+    if (busy_[queue] && !quiet_) events_->again(queue);
+}
+
+void QueuedDevice::fail(const char* reason) {
+    broken_ = reason;
+    events_->needs_reset();
+}
+
+void QueuedDevice::close() {
+    queues_.clear();
+    busy_.clear();
+    active_ = false;
+    features_ = 0;
+}
+
+void QueuedDevice::reset() {
+    MutexLock lock(mutex_);
+    // What is still under way after that would write into memory that its guest uses for something else.
+    const bool drained = drain(true, kResetLimit);
+    on_reset();
+    if (drained) close();
+    broken_ = drained ? nullptr : "requests of its last driver are still under way";
+    quiet_ = false;
+}
+
+bool QueuedDevice::quiesce(Nanoseconds limit) {
+    MutexLock lock(mutex_);
+    quiet_ = true;
+    return drain(false, limit);
+}
+
+void QueuedDevice::resume() {
+    MutexLock lock(mutex_);
+    quiet_ = false;
+    for (uint16_t i = 0; i < queues_.size(); ++i)
+        if (queues_[i]) events_->again(i);
+}
+
+std::vector<QueueState> QueuedDevice::queue_states() const {
+    MutexLock lock(mutex_);
+    std::vector<QueueState> states;
+    for (const auto& queue : queues_) states.push_back(queue ? queue->state() : QueueState{});
+    return states;
+}
+
+}  // namespace carrel::virtio

@@ -1,0 +1,72 @@
+// QueuedDevice: what all devices do the same way: open their queues, serve them within bounds, go back to the
+// start.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <variant>
+
+#include "devices/virtio/queue/virt_queue.h"
+#include "devices/virtio/virtio_device.h"
+#include "vmm/base/mutex.h"
+
+namespace carrel::virtio {
+
+// A device derives from this and says what it does with a chain. One mutex guards all that it has.
+class QueuedDevice : public VirtioDevice {
+  public:
+    void connect(GuestMemory& memory, DeviceEvents& events) final;
+    const char* activate(const Activation& activation) final EXCLUDES(mutex_);
+    void notify(uint16_t queue) final EXCLUDES(mutex_);
+    void reset() final EXCLUDES(mutex_);
+    bool quiesce(Nanoseconds limit) final EXCLUDES(mutex_);
+    void resume() final EXCLUDES(mutex_);
+    std::vector<QueueState> queue_states() const final EXCLUDES(mutex_);
+
+    // Chains that a driver got wrong and got back, since the start.
+    uint64_t malformed() const { return malformed_.load(std::memory_order_relaxed); }
+
+  protected:
+    // Chains taken in one notify(), so that a guest that never stops can't keep the thread from other
+    // devices.
+    static constexpr unsigned kMostChains = 128;
+
+    // Its turn ends with the chain completed, or kept for later.
+    virtual void serve(uint16_t queue, DescriptorChain chain) REQUIRES(mutex_) = 0;
+    // All chains of a turn have been served: what was only noted goes out in one system call.
+    virtual void end_turn(uint16_t) REQUIRES(mutex_) {}
+    virtual void on_activate() REQUIRES(mutex_) {}
+    // Waits until nothing that was started touches guest memory, at most `limit`; false: it isn't so yet.
+    // Chains that are kept are completed, or where `abandon` says so, abandoned.
+    virtual bool drain(bool, Nanoseconds) REQUIRES(mutex_) { return true; }
+    virtual void on_reset() REQUIRES(mutex_) {}
+
+    bool active() const REQUIRES(mutex_) { return active_; }
+    uint64_t accepted() const REQUIRES(mutex_) { return features_; }
+    GuestMemory& memory() const { return *memory_; }
+    DeviceEvents& events() const { return *events_; }
+    // After completions: makes them visible, and interrupts where the driver wants it. Takes up work that
+    // found no room.
+    void publish(uint16_t queue) REQUIRES(mutex_);
+
+    mutable Mutex mutex_;
+
+  private:
+    enum class Turn { kDone, kMore };
+    Turn take_turn(uint16_t queue, VirtQueue& ring) REQUIRES(mutex_);
+    void fail(const char* reason) REQUIRES(mutex_);
+    void close() REQUIRES(mutex_);
+
+    GuestMemory* memory_ = nullptr;
+    DeviceEvents* events_ = nullptr;
+    std::atomic<uint64_t> malformed_{0};
+    bool active_ GUARDED_BY(mutex_) = false;
+    bool quiet_ GUARDED_BY(mutex_) = false;
+    const char* broken_ GUARDED_BY(mutex_) = nullptr;  // why the device waits for a reset
+    uint64_t features_ GUARDED_BY(mutex_) = 0;
+    std::vector<std::unique_ptr<VirtQueue>> queues_ GUARDED_BY(mutex_);  // null: not ready
+    std::vector<bool> busy_ GUARDED_BY(mutex_);                          // waits for a chain to end
+};
+
+}  // namespace carrel::virtio
