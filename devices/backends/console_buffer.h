@@ -19,7 +19,7 @@ namespace carrel {
 // that a reader may use the span while bytes are added.
 class ConsoleBuffer {
   public:
-    static constexpr size_t kHalf = size_t{128} * 1024;
+    static constexpr size_t kHalf = 128 * 1024;
 
     void push(std::span<const std::byte> bytes);
 

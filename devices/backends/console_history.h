@@ -17,7 +17,7 @@ namespace carrel {
 // back. write() never allocates. Any thread.
 class ConsoleHistory final : public ByteSink {
   public:
-    static constexpr size_t kSize = size_t{64} * 1024;
+    static constexpr size_t kSize = 64 * 1024;
 
     void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
 

@@ -33,8 +33,8 @@ class ConsoleInput final : public RoomListener {
         std::function<void()> on_end_of_source;  // end of file, hang-up or a failing descriptor; told once
     };
     // Two limits on what has been read and not yet taken by the guest.
-    static constexpr size_t kPendingLimit = size_t{4} * 1024;
-    static constexpr size_t kTerminalPendingLimit = size_t{64} * 1024;
+    static constexpr size_t kPendingLimit = 4 * 1024;
+    static constexpr size_t kTerminalPendingLimit = 64 * 1024;
 
     static Result<std::unique_ptr<ConsoleInput>> create(EventLoop& loop, StreamFd source,
                                                         ByteReceiver& receiver, Options options);

@@ -16,9 +16,9 @@ namespace {
 // log wakes it some hundred times and not once a byte.
 constexpr Nanoseconds kGather = kMillisecond;
 // This much pending ends the pause at once.
-constexpr size_t kHurry = size_t{32} * 1024;
+constexpr size_t kHurry = 32 * 1024;
 // One turn of the io thread; other descriptors want theirs.
-constexpr size_t kAtOnce = size_t{256} * 1024;
+constexpr size_t kAtOnce = 256 * 1024;
 // What a slow reader is owed at least when time runs out: the last screenful or two.
 constexpr size_t kLastLines = 4096;
 

@@ -1,0 +1,71 @@
+// DiskRing: reads, writes and syncs of one file that the kernel does by itself (io_uring), straight into
+// guest memory.
+//
+// The file is registered, its buffers never are: that would pin guest memory. The ring is restricted to the
+// operations that it needs before it is switched on, so that nothing else can be asked of the kernel through
+// it.
+#pragma once
+
+#include <liburing.h>
+#include <sys/uio.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/fd.h"
+#include "vmm/base/result.h"
+
+namespace carrel {
+
+// One thread at a time.
+class DiskRing {
+  public:
+    // At most `entries` operations under way. `file` outlives the ring.
+    static Result<std::unique_ptr<DiskRing>> create(int file, unsigned entries);
+    DiskRing() = default;  // use create()
+    ~DiskRing();
+    DiskRing(const DiskRing&) = delete;
+    DiskRing& operator=(const DiskRing&) = delete;
+
+    // Each needs room(). `pieces` must stay where they are until submit(), what they point to until the
+    // operation ends.
+    void read(std::span<const iovec> pieces, uint64_t offset, uint64_t tag);
+    // `durable`: on the medium when it ends, as FUA has it.
+    void write(std::span<const iovec> pieces, uint64_t offset, bool durable, uint64_t tag);
+    void sync(uint64_t tag);
+    // One system call for all of them. False: the kernel has no memory for some now, and wants to be asked
+    // again.
+    bool submit();
+    bool room() const { return under_way_ < entries_; }
+    unsigned under_way() const { return under_way_; }
+
+    // Readable when something has ended.
+    int event_fd() const { return event_.get(); }
+    // Calls f(tag, result) for each that has ended: bytes, or -errno.
+    template <class F>
+    void reap(F&& f) {
+        io_uring_cqe* done = nullptr;
+        while (io_uring_peek_cqe(&ring_, &done) == 0 && done != nullptr) {
+            const uint64_t tag = done->user_data;
+            const int32_t result = done->res;
+            io_uring_cqe_seen(&ring_, done);
+            --under_way_;
+            f(tag, result);
+        }
+    }
+    // Until something has ended; false after `limit`.
+    bool wait(Nanoseconds limit);
+
+  private:
+    io_uring_sqe& next(uint64_t tag);
+
+    io_uring ring_{};
+    bool open_ = false;
+    Fd event_;
+    unsigned entries_ = 0;
+    unsigned under_way_ = 0;
+};
+
+}  // namespace carrel
