@@ -26,6 +26,8 @@ struct RunOptions {
     std::string timeout;
     std::string on_reboot = "exit";
     std::string serial = "stdio";
+    std::vector<std::string> disks;
+    bool entropy = false;
     bool hugepages = false;
     std::string log = "warning";
     bool verbose = false;
@@ -46,6 +48,11 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     TRY_ASSIGN(config.on_reboot, parse_on_reboot(options.on_reboot));
     config.rebuild_every = options.rebuild_every;
     TRY_ASSIGN(config.serial, parse_serial(options.serial));
+    for (const std::string& disk : options.disks) {
+        TRY_ASSIGN(DiskConfig parsed, parse_disk(disk));
+        config.disks.push_back(std::move(parsed));
+    }
+    config.entropy = options.entropy;
     if (!options.timeout.empty()) {
         TRY_ASSIGN(config.timeout, parse_duration(options.timeout, "--timeout"));
     }
@@ -106,6 +113,12 @@ void add_run(CLI::App& app, int& status) {
     command->add_option("--on-reboot", o.on_reboot,
                         "exit or restart: what a reset does (default: exit, with status 32)");
     command->add_option("--serial", o.serial, "stdio, file:PATH, pty or none (default: stdio)");
+    command
+        ->add_option(
+            "--disk", o.disks,
+            "a raw disk image or block device, FILE[,ro][,id=NAME]; can be given again (default: none)")
+        ->allow_extra_args(false);
+    command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");
     command->add_flag("--hugepages", o.hugepages, "RAM from the host's pool of huge pages (default: off)");
     command->add_option("--name", o.name, "the guest's name in messages and threads (default: guest)")
         ->check(refuse_empty, "");

@@ -32,7 +32,9 @@ Board::Board(const BoardWiring& wiring)
       i8042_(wiring.power),
       pm_(wiring.clock, *sci_, wiring.power),
       reset_control_(wiring.power),
-      pci_config_(pci_bus_, reset_control_) {
+      pci_config_(pci_bus_, reset_control_),
+      pci_ecam_(pci_bus_),
+      virtio_(VirtioWiring{wiring.vm, wiring.memory, wiring.io, mmio_, pci_bus_}) {
     coalesced_.add_stream(transmit_zone(place_of(DeviceKind::kCom)), serial_);
     serial_.set_room_listener(&wiring.input_room);
     attach(DeviceKind::kCom, serial_);
@@ -41,6 +43,7 @@ Board::Board(const BoardWiring& wiring)
     attach(DeviceKind::kAcpiPm, pm_);
     pci_bus_.attach(0, host_bridge_);
     attach(DeviceKind::kPciConfig, pci_config_);
+    if (wiring.description.find(DeviceKind::kPciEcam) != nullptr) attach(DeviceKind::kPciEcam, pci_ecam_);
     if (wiring.description.find(DeviceKind::kEarlyConsole) != nullptr) add_early_console();
     ports_.publish();
     mmio_.publish();

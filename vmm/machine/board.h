@@ -9,6 +9,7 @@
 #include "devices/early_console.h"
 #include "devices/i8042.h"
 #include "devices/pci/config_ports.h"
+#include "devices/pci/ecam.h"
 #include "devices/pci/host_bridge.h"
 #include "devices/pci/root_bus.h"
 #include "devices/reset_control.h"
@@ -23,6 +24,7 @@
 #include "vmm/machine/coalesced_writes.h"
 #include "vmm/machine/scan_coalescing.h"
 #include "vmm/machine/serial_coalescing.h"
+#include "vmm/machine/virtio_devices.h"
 #include "vmm/memory/guest_memory.h"
 #include "vmm/model/machine_description.h"
 
@@ -47,6 +49,12 @@ class Board {
     Board(const Board&) = delete;
     Board& operator=(const Board&) = delete;
 
+    // The virtio devices of the description; disk K is `disks[K]`, which outlive the board. Before the guest
+    // runs.
+    Result<void> add_virtio(std::span<const DiskSource> disks) {
+        return virtio_.build(wiring_.description, disks);
+    }
+
     Bus& ports() { return ports_; }
     Bus& mmio() { return mmio_; }
     GuestMemory& memory() { return wiring_.memory; }
@@ -58,7 +66,10 @@ class Board {
     void drain_coalesced() { coalesced_.drain(); }
     bool transmit(uint16_t port, uint8_t size, std::span<const std::byte> data);
 
-    // All devices in a fixed order, vCPUs stopped.
+    // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
+    bool quiesce(Nanoseconds limit) { return virtio_.quiesce(limit); }
+    void resume() { virtio_.resume(); }
+    // All devices in a fixed order, vCPUs stopped, I/O quiesced.
     void save(ByteWriter& writer) const;
     Result<void> restore(ByteReader& reader);
 
@@ -83,9 +94,11 @@ class Board {
     pci::HostBridge host_bridge_;
     pci::RootBus pci_bus_;
     pci::ConfigPorts pci_config_;
+    pci::Ecam pci_ecam_;
     std::optional<ScanCoalescing> scan_coalescing_;
     std::optional<SerialCoalescing> early_coalescing_;
     std::optional<EarlyConsole> early_console_;
+    VirtioDevices virtio_;
 };
 
 }  // namespace carrel

@@ -42,9 +42,13 @@ acpi::Platform platform_of(const MachineDescription& description) {
     if (const DevicePlace* com = description.find(DeviceKind::kCom)) {
         platform.com1 = acpi::SerialPort{static_cast<uint16_t>(com->base), com->gsi.value()};
     }
-    // The bridge answers at 0xcf8 always. Its bus is announced once there is something on it: for an empty
+    // The bridge answers at 0xcf8 always. Its bus is announced where there is something on it: for an empty
     // one Linux would leave the guest a hundred times to look into 31 slots and size the bridge's own BARs.
-    platform.pci.reset();
+    if (const DevicePlace* ecam = description.find(DeviceKind::kPciEcam)) {
+        platform.pci->ecam = Gpa{ecam->base};
+    } else {
+        platform.pci.reset();
+    }
     return platform;
 }
 
@@ -73,6 +77,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
 // loading.
 Result<void> Machine::assemble() {
     TRY_ASSIGN(description_, describe(kvm_, config_));
+    TRY(open_disks());
     Result<void> made_vm;
     TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(hardware_); }));
     const Result<void> loaded = load_guest();
@@ -133,6 +138,15 @@ Result<void> Machine::make_board(Hardware& hardware) {
     hardware.board =
         std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
                                             services_.clock, console_tap_, services_.input_room, *this});
+    return hardware.board->add_virtio(disks_);
+}
+
+Result<void> Machine::open_disks() {
+    for (const DiskConfig& disk : config_.disks) {
+        TRY_ASSIGN(DiskImage image, DiskImage::open(services_.opener, disk.path, disk.read_only, "--disk"));
+        const std::string name = disk.path.substr(disk.path.find_last_of('/') + 1);
+        disks_.push_back(DiskSource{std::move(image), disk.id.empty() ? name : disk.id});
+    }
     return {};
 }
 
@@ -251,12 +265,17 @@ void Machine::on_reset() {
 Result<void> Machine::pause() {
     gate_.set(RunGate::Request::kPause);
     kick_all();
-    if (gate_.wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit, services_.clock)) return {};
+    const bool parked =
+        gate_.wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit, services_.clock);
+    if (parked && hardware_.board->quiesce(kPauseLimit)) return {};
+    hardware_.board->resume();
     gate_.set(RunGate::Request::kRun);
-    return host_error(fmt::format("the vCPUs of {} didn't stop within 5 s", config_.name));
+    return host_error(
+        fmt::format("{} of {} didn't stop within 5 s", parked ? "the I/O" : "the vCPUs", config_.name));
 }
 
 void Machine::resume() {
+    hardware_.board->resume();
     for (const auto& vcpu : hardware_.vcpus) vcpu->tell_paused();
     gate_.set(RunGate::Request::kRun);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vmm/base/clock.h"
 #include "vmm/base/result.h"
@@ -30,6 +31,14 @@ struct SerialConfig {
     bool operator==(const SerialConfig&) const = default;
 };
 
+// One disk: a raw image.
+struct DiskConfig {
+    std::string path;
+    bool read_only = false;
+    std::string id;  // what the guest reads as its serial number; empty: the file's name
+    bool operator==(const DiskConfig&) const = default;
+};
+
 // What to start. `kernel` empty: the embedded default guest.
 struct BootConfig {
     std::string kernel;
@@ -45,6 +54,8 @@ struct MachineConfig {
     CpuModel cpu_model = CpuModel::kHost;
     MemoryBacking backing = MemoryBacking::kAnonymous;
     SerialConfig serial;
+    std::vector<DiskConfig> disks;  // the first is vda
+    bool entropy = false;           // a virtio-rng
     OnReboot on_reboot = OnReboot::kExit;
     std::optional<Nanoseconds> timeout;
     // Test aid: rebuild the machine from its saved bytes at every n-th exit to userspace; 0: never.
@@ -59,6 +70,7 @@ struct MachineConfig {
     static constexpr uint64_t kDefaultKernelMemory = 512 * kMiB;
     static constexpr uint64_t kLeastMemory = 16 * kMiB;
     static constexpr size_t kMaxNameLength = 64;
+    static constexpr size_t kMostDisks = 16;
 };
 
 // Each part checked by itself; the error names the key as `carrel run` spells it.
@@ -70,6 +82,7 @@ Result<uint32_t> parse_cpus(const std::string& text);
 Result<CpuModel> parse_cpu_model(const std::string& text);
 Result<OnReboot> parse_on_reboot(const std::string& text);
 Result<SerialConfig> parse_serial(const std::string& text);
+Result<DiskConfig> parse_disk(const std::string& text);  // FILE[,ro][,id=NAME]
 Result<void> check_name(const std::string& name);
 Result<void> check_memory(uint64_t bytes);
 Result<void> check_cpus(uint32_t cpus);

@@ -14,7 +14,17 @@
 namespace carrel {
 
 // The numbers are part of saved state: a new kind gets a new one.
-enum class DeviceKind : uint8_t { kCom = 1, kRtc, kI8042, kAcpiPm, kPciConfig, kEarlyConsole };
+enum class DeviceKind : uint8_t {
+    kCom = 1,
+    kRtc,
+    kI8042,
+    kAcpiPm,
+    kPciConfig,
+    kEarlyConsole,
+    kPciEcam,
+    kEntropy,
+    kDisk
+};
 enum class AddressSpace : uint8_t { kPorts, kMemory };
 
 // Where one device sits. `slot` counts within its kind, so that another kind never moves it.

@@ -33,6 +33,12 @@ struct RamMap {
         for (const RamRange& range : ranges) sum += range.size;
         return sum;
     }
+    bool overlaps(Gpa base, uint64_t size) const {
+        return std::ranges::any_of(ranges, [&](const RamRange& range) {
+            return raw(base) < raw(range.end()) &&
+                   (raw(range.base) <= raw(base) || raw(range.base) - raw(base) < size);
+        });
+    }
     const RamRange& low() const { return ranges.front(); }
     bool operator==(const RamMap&) const = default;
 };

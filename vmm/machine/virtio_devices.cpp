@@ -1,0 +1,62 @@
+#include "vmm/machine/virtio_devices.h"
+
+#include "devices/virtio/block/block.h"
+#include "devices/virtio/entropy.h"
+#include "vmm/base/check.h"
+#include "vmm/machine/pci_slots.h"
+
+namespace carrel {
+
+VirtioDevices::~VirtioDevices() {
+    functions_.clear();  // they reset their devices
+}
+
+Result<void> VirtioDevices::build(const MachineDescription& description, std::span<const DiskSource> disks) {
+    for (const DevicePlace& place : description.devices) {
+        if (place.kind == DeviceKind::kEntropy) TRY(add(place, std::make_unique<virtio::Entropy>()));
+        if (place.kind == DeviceKind::kDisk) {
+            CHECK(place.slot < disks.size());
+            const DiskSource& disk = disks[place.slot];
+            TRY_ASSIGN(auto block, virtio::Block::create(wiring_.io, disk.image, disk.id));
+            TRY(add(place, std::move(block)));
+        }
+    }
+    return {};
+}
+
+Result<void> VirtioDevices::add(const DevicePlace& place, std::unique_ptr<virtio::VirtioDevice> device) {
+    const virtio::PciWiring wiring{wiring_.io, wiring_.memory, *this, wiring_.vm.message_interrupts(),
+                                   wiring_.vm.doorbells()};
+    TRY_ASSIGN(auto function, virtio::PciTransport::create(*device, wiring, static_cast<uint32_t>(place.base),
+                                                           wiring_.vm.irq_line(place.gsi.value())));
+    wiring_.pci.attach(pci_slot_of(place.kind, place.slot), *function);
+    devices_.push_back(std::move(device));
+    functions_.push_back(std::move(function));
+    return {};
+}
+
+bool VirtioDevices::quiesce(Nanoseconds limit) {
+    bool quiet = true;
+    for (const auto& device : devices_) quiet = device->quiesce(limit) && quiet;
+    return quiet;
+}
+
+void VirtioDevices::resume() {
+    for (const auto& device : devices_) device->resume();
+}
+
+bool VirtioDevices::place(Device& registers, std::optional<uint64_t> base, uint64_t size) {
+    MutexLock lock(mutex_);
+    if (const auto before = places_.find(&registers); before != places_.end()) {
+        wiring_.mmio.detach(registers, before->second);
+        places_.erase(before);
+    }
+    // RAM is KVM's to answer for: a BAR over it would never be seen.
+    const bool ram = base && wiring_.memory.map().overlaps(Gpa{*base}, size);
+    const bool placed = base && !ram && wiring_.mmio.attach(*base, size, registers).ok();
+    if (placed) places_.emplace(&registers, *base);
+    wiring_.mmio.publish();
+    return placed;
+}
+
+}  // namespace carrel

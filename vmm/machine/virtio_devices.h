@@ -1,0 +1,63 @@
+// VirtioDevices: a machine's virtio devices and where they are on its PCI bus.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "devices/backends/disk_image.h"
+#include "devices/pci/bar_space.h"
+#include "devices/pci/root_bus.h"
+#include "devices/virtio/pci_transport.h"
+#include "devices/virtio/virtio_device.h"
+#include "vmm/base/mutex.h"
+#include "vmm/bus/bus.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/model/machine_description.h"
+
+namespace carrel {
+
+// What a guest's disk is connected to.
+struct DiskSource {
+    DiskImage image;
+    std::string id;
+};
+
+// What they are connected to; all of it outlives them.
+struct VirtioWiring {
+    kvm::Vm& vm;
+    GuestMemory& memory;
+    EventLoop& io;
+    Bus& mmio;
+    pci::RootBus& pci;
+};
+
+// Built and destroyed on the io thread, or while it doesn't run.
+class VirtioDevices final : public pci::BarSpace {
+  public:
+    explicit VirtioDevices(const VirtioWiring& wiring) : wiring_(wiring) {}
+    ~VirtioDevices() override;
+    VirtioDevices(const VirtioDevices&) = delete;
+    VirtioDevices& operator=(const VirtioDevices&) = delete;
+
+    // All that the description names; disk K is `disks[K]`.
+    Result<void> build(const MachineDescription& description, std::span<const DiskSource> disks);
+
+    // What is in flight ends, and nothing new is taken up until resume(). False: not within `limit`.
+    bool quiesce(Nanoseconds limit);
+    void resume();
+
+    bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override EXCLUDES(mutex_);
+
+  private:
+    Result<void> add(const DevicePlace& place, std::unique_ptr<virtio::VirtioDevice> device);
+
+    const VirtioWiring wiring_;
+    Mutex mutex_;  // two vCPUs may move two BARs; behind the functions' in the order of locks
+    std::map<const Device*, uint64_t> places_ GUARDED_BY(mutex_);  // where each one's registers answer
+    std::vector<std::unique_ptr<virtio::VirtioDevice>> devices_;
+    std::vector<std::unique_ptr<virtio::PciTransport>> functions_;  // of these, in the same order
+};
+
+}  // namespace carrel
