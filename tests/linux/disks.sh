@@ -1,0 +1,32 @@
+#!/bin/bash
+# Stock kernels with two disks and a random number generator: every byte, both ways, with messages and with INTx, and while
+# the machine is taken apart and rebuilt from its saved bytes.
+set -uo pipefail
+# shellcheck source=tests/linux/lib.bash
+. "$(dirname "$0")/lib.bash"
+need_kernels disks bookworm trixie sid
+# Where a kernel has them built in, modprobe finds nothing to do.
+SCRIPT='
+for round in 1 2 3 4; do
+    dd if=/dev/urandom of=/pattern bs=64k count=16 2>/dev/null
+    dd if=/pattern of=/dev/vda bs=64k seek=$((round * 16)) conv=fsync 2>/dev/null || echo "write failed"
+    echo 3 >/proc/sys/vm/drop_caches
+    dd if=/dev/vda of=/copy bs=4k skip=$((round * 256)) count=256 2>/dev/null
+    cmp /pattern /copy && echo "round $round is the same"
+done
+echo "first $(dd if=/dev/vda bs=1M count=1 2>/dev/null | md5sum)"
+echo "sum $(md5sum </dev/vda)"
+echo no >/dev/vdb || echo "vdb is not written"
+echo "serials $(cat /sys/block/vda/serial) $(cat /sys/block/vdb/serial)"
+echo "sizes $(cat /sys/block/vda/size) $(cat /sys/block/vdb/size)"
+echo "random $(head -c 64 /dev/hwrng | wc -c)"
+grep -E "virtio" /proc/interrupts
+dmesg | grep -iE "bug|warn|stall|error" | grep -viE "ERST|errors=|RAS"
+'
+for name in bookworm trixie sid; do
+    tools/make-initrd --modules "$(tools/kernels --cached --modules "$name")" virtio_pci virtio_blk virtio_rng \
+        --script "$SCRIPT" -o "$scratch/initrd-$name"
+    inside 200 --cpus 2 --memory 3G --add "$(kernel "$name"):/root/vmlinuz" --add "$scratch/initrd-$name:/root/initrd" -- \
+        tests/linux/inside/disks.sh "$name"
+done
+finish

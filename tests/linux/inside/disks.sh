@@ -1,0 +1,30 @@
+# Inside the emulated host: /root/vmlinuz with /root/initrd, whose script works on vda and vdb and says what it found.
+. /root/lib.sh
+kernel=$1
+
+# with_disks APPEND [OPTION…]: the run's console in /tmp/out, its disk in /root/disk.
+with_disks() {
+    append=$1
+    shift
+    dd if=/dev/urandom of=/root/disk bs=1M count=6 2>/dev/null
+    first=$(dd if=/root/disk bs=1M count=1 2>/dev/null | md5sum)
+    dd if=/dev/zero of=/root/second bs=1M count=1 2>/dev/null
+    carrel run /root/vmlinuz --initrd /root/initrd --append "quiet cryptomgr.notests $append" --disk /root/disk --disk /root/second,ro,id=two \
+        --rng --timeout 120s "$@" </dev/null >/tmp/out 2>&1
+    status=$?
+    tr -d '\r' </tmp/out >/tmp/lines
+    cat /tmp/lines
+    [ $status -eq 0 ] && [ "$(grep -c 'is the same' /tmp/lines)" = 4 ] && grep -q "^first $first" /tmp/lines &&
+        grep -q "^sum $(md5sum </root/disk)" /tmp/lines && grep -q '^vdb is not written' /tmp/lines &&
+        [ "$(md5sum </root/second)" = "$(dd if=/dev/zero bs=1M count=1 2>/dev/null | md5sum)" ] &&
+        grep -q '^serials disk two' /tmp/lines && grep -q '^sizes 12288 2048' /tmp/lines && grep -q '^random 64' /tmp/lines
+}
+messages() { with_disks '' && grep -q 'MSI.*virtio.*req' /tmp/lines; }
+check "disks: $kernel, with messages" messages
+intx() { with_disks pci=nomsi && grep -q 'IO-APIC.*virtio' /tmp/lines; }
+check "disks: $kernel, with INTx" intx
+rebuilt() { with_disks '' --rebuild-every 10; }
+check "disks: $kernel, rebuilt at every 10th exit" rebuilt
+four() { with_disks '' --cpus 4; }
+check "disks: $kernel, 4 vCPUs" four
+finish
