@@ -60,6 +60,11 @@ uint8_t PciInterrupts::take_isr() {
     return isr;
 }
 
+bool PciInterrupts::intx_pending() const {
+    MutexLock lock(mutex_);
+    return isr_ != 0 && !msix_.enabled();
+}
+
 void PciInterrupts::configure(uint16_t message_control, bool intx_disabled) {
     MutexLock lock(mutex_);
     intx_disabled_ = intx_disabled;

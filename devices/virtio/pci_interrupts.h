@@ -30,6 +30,8 @@ class PciInterrupts {
     uint16_t config_vector() const EXCLUDES(mutex_);
     // Reading clears it and takes INTA back.
     uint8_t take_isr() EXCLUDES(mutex_);
+    // INTA is asked for, whether the guest lets it through or not (PCI 3.0, 6.2.3).
+    bool intx_pending() const EXCLUDES(mutex_);
     // The guest wrote MSI-X's message control, or the command register.
     void configure(uint16_t message_control, bool intx_disabled) EXCLUDES(mutex_);
 

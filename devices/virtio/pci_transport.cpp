@@ -145,6 +145,8 @@ void PciTransport::read_config(uint32_t offset, std::span<std::byte> data) {
     MutexLock lock(mutex_);
     if (overlaps(offset, data.size(), window_ + kWindowData, 4)) access_window(false);
     config_.read(offset, data);
+    if (overlaps(offset, data.size(), pci::kStatus, 1) && interrupts_.intx_pending())
+        data[pci::kStatus - offset] |= std::byte{pci::kStatusInterrupt};
 }
 
 void PciTransport::write_config(uint32_t offset, std::span<const std::byte> data) {

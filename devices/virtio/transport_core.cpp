@@ -3,6 +3,10 @@
 #include "devices/saved_state.h"
 
 namespace carrel::virtio {
+namespace {
+// 2.1: what a driver may set.
+constexpr uint8_t kDriverBits = kAcknowledge | kDriver | kDriverOk | kFeaturesOk | kFailed;
+}  // namespace
 
 TransportCore::TransportCore(VirtioDevice& device, uint64_t queue_features, std::atomic<bool>& broken)
     : device_(device),
@@ -48,12 +52,8 @@ bool TransportCore::set_status(uint8_t status) {
 
 // 2.1.1: a driver doesn't clear bits, so those that are set stay.
 bool TransportCore::change(uint8_t status) {
-    constexpr uint8_t kDrivers = kAcknowledge | kDriver | kDriverOk | kFeaturesOk | kFailed;
-    uint8_t fresh = status & kDrivers & ~status_;
-    // 2.2.2, 3.1.1 step 5 and 6: without a feature that the device needs, or with one that it hasn't, the bit
-    // doesn't stay.
-    const bool agreed = (accepted_ & ~offered()) == 0 && (accepted_ & kVersion1) != 0;
-    if ((fresh & kFeaturesOk) != 0 && !agreed) fresh &= ~kFeaturesOk;
+    uint8_t fresh = status & kDriverBits & ~status_;
+    if (!agreed()) fresh &= ~kFeaturesOk;
     status_ |= fresh;
     if ((fresh & kDriverOk) == 0) return false;
     if ((status_ & kFeaturesOk) == 0) {
@@ -130,16 +130,25 @@ Result<void> TransportCore::restore(ByteReader& part) {
     device_feature_select = part.get<uint32_t>();
     driver_feature_select = part.get<uint32_t>();
     queue_select = part.get<uint16_t>();
-    const bool active = part.get<uint8_t>() != 0;
-    if ((status_ & kFeaturesOk) != 0 && (accepted_ & ~offered()) != 0) return damaged_state(device_.name());
+    const auto active = part.get<uint8_t>();
+    if (!possible(active)) return damaged_state(device_.name());
     for (size_t i = 0; i < queues_.size(); ++i) {
         const auto state = QueueState::restore(part, ring_features(), device_.queue_sizes()[i]);
         if (!state) return damaged_state(device_.name());
         queues_[i] = *state;
     }
     TRY(device_.restore(part));
-    if (active && (status_ & kDriverOk) != 0) activate();
+    if (active != 0) activate();
     return {};
+}
+
+// Whether a driver can have brought the device into what was restored.
+bool TransportCore::possible(uint8_t active) const {
+    const bool running = (status_ & kDriverOk) != 0;
+    const bool features = (status_ & kFeaturesOk) != 0;
+    if ((status_ & ~kDriverBits) != 0 || active > 1 || (features && !agreed())) return false;
+    // DRIVER_OK activates, or breaks.
+    return active != 0 ? running && features : !running || broken_.load();
 }
 
 }  // namespace carrel::virtio

@@ -55,6 +55,9 @@ class TransportCore {
     bool change(uint8_t status);
     void activate();
     uint64_t offered() const { return device_.features() | queue_features_ | kVersion1; }
+    // 2.2.2, 3.1.1 steps 5 and 6: the driver has taken what the device needs, and nothing that it hasn't.
+    bool agreed() const { return (accepted_ & ~offered()) == 0 && (accepted_ & kVersion1) != 0; }
+    bool possible(uint8_t active) const;
     QueueFeatures ring_features() const;
 
     VirtioDevice& device_;
