@@ -79,6 +79,10 @@ Result<DiskImage> DiskImage::open(Opener& opener, const std::string& path, bool 
     image.fd = std::move(*fd);
     image.read_only = read_only;
     TRY(measure(image, path, key));
+    // From here on it would only keep io_uring from waiting for the disk: where a file system can't say "not
+    // now" (tmpfs, FUSE, NFS), every request would end with EAGAIN.
+    if (::fcntl(image.fd.get(), F_SETFL, 0) != 0)
+        return os_error(errno, fmt::format("{}: cannot make {} wait", key, path));
     TRY_ASSIGN(image.lock, take_lock(image.fd, path, read_only, key));
     return image;
 }

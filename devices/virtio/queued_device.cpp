@@ -46,7 +46,7 @@ void QueuedDevice::notify(uint16_t queue) {
     const Turn turn = take_turn(queue, *queues_[queue]);
     end_turn(queue);
     if (broken_ != nullptr) return;
-    publish(queue);
+    show(queue);
     if (turn == Turn::kMore) events_->again(queue);
 }
 
@@ -55,8 +55,9 @@ QueuedDevice::Turn QueuedDevice::take_turn(uint16_t queue, VirtQueue& ring) {
     ring.disable_notifications();
     unsigned left = kMostChains;
     do {
-        for (;; --left) {
-            if (left == 0) return Turn::kMore;
+        for (;;) {
+            // An empty look counts, too: a driver could take a chain back and offer it again for ever.
+            if (left-- == 0) return Turn::kMore;
             auto next = ring.pop();
             if (std::holds_alternative<Empty>(next)) break;
             if (auto* chain = std::get_if<DescriptorChain>(&next)) {
@@ -66,7 +67,7 @@ QueuedDevice::Turn QueuedDevice::take_turn(uint16_t queue, VirtQueue& ring) {
             } else if (const auto* error = std::get_if<QueueError>(&next)) {
                 fail(error->reason);
                 return Turn::kDone;
-            } else {  // Busy: publish() goes on
+            } else {  // Busy: publish() goes on when a chain has ended
                 busy_[queue] = true;
                 return Turn::kDone;
             }
@@ -75,10 +76,14 @@ QueuedDevice::Turn QueuedDevice::take_turn(uint16_t queue, VirtQueue& ring) {
     return Turn::kDone;
 }
 
-void QueuedDevice::publish(uint16_t queue) {
+void QueuedDevice::show(uint16_t queue) {
     VirtQueue& ring = *queues_[queue];
     ring.publish();
     if (ring.should_interrupt()) events_->used(queue);
+}
+
+void QueuedDevice::publish(uint16_t queue) {
+    show(queue);
     if (busy_[queue] && !quiet_) events_->again(queue);
 }
 
@@ -99,7 +104,11 @@ void QueuedDevice::reset() {
     // What is still under way after that would write into memory that its guest uses for something else.
     const bool drained = drain(true, kResetLimit);
     on_reset();
-    if (drained) close();
+    if (drained) {
+        close();
+    } else {
+        active_ = false;  // its queues stay for the chains under way, which are abandoned when they end
+    }
     broken_ = drained ? nullptr : "requests of its last driver are still under way";
     quiet_ = false;
 }

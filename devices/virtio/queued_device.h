@@ -38,7 +38,8 @@ class QueuedDevice : public VirtioDevice {
     virtual void end_turn(uint16_t) REQUIRES(mutex_) {}
     virtual void on_activate() REQUIRES(mutex_) {}
     // Waits until nothing that was started touches guest memory, at most `limit`; false: it isn't so yet.
-    // Chains that are kept are completed, or where `abandon` says so, abandoned.
+    // Chains that are kept are completed, or where `abandon` says so, abandoned. What ends after a drain that
+    // failed finds the device not active() and is abandoned, too.
     virtual bool drain(bool, Nanoseconds) REQUIRES(mutex_) { return true; }
     virtual void on_reset() REQUIRES(mutex_) {}
 
@@ -54,6 +55,7 @@ class QueuedDevice : public VirtioDevice {
 
   private:
     enum class Turn { kDone, kMore };
+    void show(uint16_t queue) REQUIRES(mutex_);  // completions, and an interrupt where the driver wants it
     Turn take_turn(uint16_t queue, VirtQueue& ring) REQUIRES(mutex_);
     void fail(const char* reason) REQUIRES(mutex_);
     void close() REQUIRES(mutex_);

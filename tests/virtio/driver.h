@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <ostream>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,10 @@ struct Used {
     uint32_t id;
     uint32_t length;
     bool operator==(const Used&) const = default;
+    // For messages of tests.
+    friend std::ostream& operator<<(std::ostream& out, const Used& used) {
+        return out << "chain " << used.id << ", " << used.length << " bytes";
+    }
 };
 
 class Driver {

@@ -28,7 +28,7 @@ Block::Block(EventLoop& loop, const DiskImage& image, std::string id, std::uniqu
 Block::~Block() {
     reset();
     loop_.unwatch(ring_->event_fd());
-    // A server that is dead holds them for ever: the kernel is left with them.
+    // What even the reset couldn't wait for; the kernel cancels what it can when the ring goes.
     MutexLock lock(mutex_);
     for (auto& pending : pending_)
         if (pending) pending->chain.abandon();
@@ -111,7 +111,8 @@ void Block::on_ring_event() {
     MutexLock lock(mutex_);
     uint64_t count = 0;
     (void)!::read(ring_->event_fd(), &count, sizeof count);
-    reap(false);
+    // Not active: what a reset couldn't wait for ends now, in memory that isn't the disk's any more.
+    reap(!active());
     if (active()) {
         end_turn(0);
         publish(0);
@@ -164,6 +165,7 @@ void Block::get_id(DescriptorChain chain, const BlockRequest& request) {
 bool Block::drain(bool abandon, Nanoseconds limit) {
     const SystemClock clock;
     const Nanoseconds deadline = clock.now() + limit;
+    abandon = abandon || !active();
     ring_->submit();
     reap(abandon);
     while (ring_->under_way() > 0) {

@@ -1,6 +1,7 @@
 #include "devices/virtio/block/block_request.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 namespace carrel::virtio {
@@ -27,6 +28,7 @@ Front read_front(const ReadablePieces& pieces) {
             front.skip = part;
         }
     }
+    std::atomic_signal_fence(std::memory_order_seq_cst);  // the copy stays a copy: see ring_access.h
     return front;
 }
 
