@@ -87,7 +87,7 @@ int32_t Block::transfer_now(const BlockRequest& request) const {
 
 // There is a free place and room in the ring: the queue has no more chains than these.
 void Block::start(DescriptorChain chain, BlockRequest request) {
-    if (image_.in_memory) {
+    if (image_.in_memory && request.data_bytes <= kMostAtOnce) {
         const int32_t result = transfer_now(request);
         return finish(Pending{std::move(chain), std::move(request)}, result);
     }
