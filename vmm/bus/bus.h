@@ -86,13 +86,14 @@ class Bus {
 
     std::atomic<const Snapshot*> current_;
     mutable BusReaders readers_;
-    std::atomic<uint64_t> unmapped_{0};
-    std::atomic<uint64_t> last_unmapped_{0};
     mutable Mutex mutex_;
     Snapshot next_ GUARDED_BY(mutex_);
     std::unique_ptr<const Snapshot> live_ GUARDED_BY(mutex_);  // what current_ points to
     std::vector<Retired> retired_ GUARDED_BY(mutex_);
     std::vector<Device*> devices_ GUARDED_BY(mutex_);
+    // Written by vCPU threads: not on the cache line of the first two.
+    std::atomic<uint64_t> unmapped_{0};
+    std::atomic<uint64_t> last_unmapped_{0};
 };
 
 }  // namespace carrel

@@ -26,7 +26,7 @@ class BusReaders {
   public:
     // Room for `slots` readers at a time on lines of their own; more than that are counted together, which
     // frees snapshots later.
-    explicit BusReaders(size_t slots) : slots_(std::bit_ceil(slots)) {}
+    explicit BusReaders(size_t slots) : slots_(std::bit_ceil(slots) + 1) {}
 
     // One access, on the stack. Nested ones (a device that reads the bus) are readers of their own.
     class Stay {
@@ -56,26 +56,27 @@ class BusReaders {
     std::atomic<uint64_t>* enter(size_t lane);
     void leave(std::atomic<uint64_t>* slot);
 
-    std::vector<Slot> slots_;
+    std::atomic<uint64_t>& crowd() { return slots_.back().generation; }
+
+    std::vector<Slot> slots_;  // a power of two, and one that counts the readers that found none: the crowd
     std::atomic<uint64_t> generation_{1};
-    alignas(kCacheLine) std::atomic<uint64_t> crowd_{0};  // readers that found no slot
 };
 
 inline std::atomic<uint64_t>* BusReaders::enter(size_t lane) {
     const uint64_t now = generation_.load(std::memory_order_acquire);
-    const size_t count = slots_.size();  // a power of two
+    const size_t count = slots_.size() - 1;
     for (size_t tried = 0; tried < count; ++tried) {
         std::atomic<uint64_t>& slot = slots_[(lane + tried) & (count - 1)].generation;
         uint64_t free = 0;
         if (slot.compare_exchange_strong(free, now, std::memory_order_seq_cst)) return &slot;
     }
-    crowd_.fetch_add(1, std::memory_order_seq_cst);
+    crowd().fetch_add(1, std::memory_order_seq_cst);
     return nullptr;
 }
 
 inline void BusReaders::leave(std::atomic<uint64_t>* slot) {
     if (slot != nullptr) return slot->store(0, std::memory_order_release);
-    crowd_.fetch_sub(1, std::memory_order_release);
+    crowd().fetch_sub(1, std::memory_order_release);
 }
 
 }  // namespace carrel
