@@ -18,7 +18,7 @@ class KvmDoorbells final : public Doorbells {
     // KVM_IOEVENTFD (4.59).
     Result<std::unique_ptr<Doorbell>> bind(AddressSpace space, uint64_t address, uint32_t size,
                                            std::optional<uint64_t> match, int event_fd) override;
-    // As MsiRoutes has it.
+    // See Vm::leave_wiring_to_kernel().
     void leave_to_kernel() { left_.store(true, std::memory_order_relaxed); }
 
   private:

@@ -26,8 +26,7 @@ class MsiRoutes final : public MessageInterrupts {
 
     // After the interrupt chips. Errors: all GSIs are taken, the limit on open files.
     Result<std::unique_ptr<MessageInterrupt>> create() override EXCLUDES(mutex_);
-    // No vCPU runs any more: what is dropped from now on is left for the kernel to take back with the Vm,
-    // which is many times faster than one by one.
+    // See Vm::leave_wiring_to_kernel().
     void leave_to_kernel() EXCLUDES(mutex_);
 
   private:
