@@ -101,6 +101,15 @@ bool DiskRing::submit() {
     return true;
 }
 
+std::optional<DiskRing::Ended> DiskRing::reap() {
+    io_uring_cqe* done = nullptr;
+    if (io_uring_peek_cqe(&ring_, &done) != 0 || done == nullptr) return std::nullopt;
+    const Ended ended{done->user_data, done->res};
+    io_uring_cqe_seen(&ring_, done);
+    --under_way_;
+    return ended;
+}
+
 bool DiskRing::wait(Nanoseconds limit) {
     submit();
     __kernel_timespec time{limit / kSecond, limit % kSecond};

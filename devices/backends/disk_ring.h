@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "vmm/base/clock.h"
@@ -43,18 +44,12 @@ class DiskRing {
 
     // Readable when something has ended.
     int event_fd() const { return event_.get(); }
-    // Calls f(tag, result) for each that has ended: bytes, or -errno.
-    template <class F>
-    void reap(F&& f) {
-        io_uring_cqe* done = nullptr;
-        while (io_uring_peek_cqe(&ring_, &done) == 0 && done != nullptr) {
-            const uint64_t tag = done->user_data;
-            const int32_t result = done->res;
-            io_uring_cqe_seen(&ring_, done);
-            --under_way_;
-            f(tag, result);
-        }
-    }
+    // One that has ended; nothing where none has.
+    struct Ended {
+        uint64_t tag;
+        int32_t result;  // bytes, or -errno
+    };
+    std::optional<Ended> reap();
     // Until something has ended; false after `limit`.
     bool wait(Nanoseconds limit);
 

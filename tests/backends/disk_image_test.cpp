@@ -122,7 +122,7 @@ TEST_CASE("disk image: what io_uring does with it waits for the disk, on every f
     (*ring)->read({&piece, 1}, 0, 3);
     std::array<int32_t, 4> results{-1, -1, -1, -1};
     while ((*ring)->under_way() > 0 && (*ring)->wait(10 * kSecond))
-        (*ring)->reap([&](uint64_t tag, int32_t result) { results.at(tag) = result; });
+        while (const auto ended = (*ring)->reap()) results.at(ended->tag) = ended->result;
     CHECK(results == std::array<int32_t, 4>{-1, 4096, 0, 4096});
 }
 
@@ -142,13 +142,12 @@ TEST_CASE("disk ring: as many operations as it has room for, and what it isn't a
         ring.submit();
         uint64_t ended = 0;
         while (ring.under_way() > 0 && ring.wait(10 * kSecond))
-            ring.reap([&](uint64_t, int32_t result) { ended += result == 512; });
+            while (const auto one = ring.reap()) ended += one->result == 512;
         REQUIRE(ended == n);
     }
     ring.write({&piece, 1}, 0, false, 0);  // the descriptor is for reading
-    int32_t result = 0;
     REQUIRE(ring.wait(10 * kSecond));
-    ring.reap([&](uint64_t, int32_t r) { result = r; });
-    CHECK(result < 0);
+    CHECK(ring.reap().value().result < 0);
+    CHECK_FALSE(ring.reap());
     CHECK_FALSE(ring.wait(10 * kMillisecond));
 }

@@ -120,16 +120,16 @@ void Block::on_ring_event() {
 }
 
 void Block::reap(bool abandon) {
-    ring_->reap([&](uint64_t place, int32_t result) REQUIRES(mutex_) {
-        Pending pending = std::move(*pending_[place]);
-        pending_[place].reset();
-        free_[free_count_++] = static_cast<uint16_t>(place);
+    while (const auto ended = ring_->reap()) {
+        Pending pending = std::move(*pending_[ended->tag]);
+        pending_[ended->tag].reset();
+        free_[free_count_++] = static_cast<uint16_t>(ended->tag);
         if (abandon) {
             pending.chain.abandon();
         } else {
-            finish(std::move(pending), result);
+            finish(std::move(pending), ended->result);
         }
-    });
+    }
 }
 
 void Block::finish(Pending pending, int32_t result) {
