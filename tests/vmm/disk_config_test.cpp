@@ -1,0 +1,65 @@
+// What may be said after --disk.
+#include "tests/catch.h"
+#include "vmm/model/machine_config.h"
+
+using namespace carrel;
+
+namespace {
+
+DiskConfig disk(std::string path, bool read_only = false, std::string id = {}) {
+    return {std::move(path), read_only, std::move(id)};
+}
+
+}  // namespace
+
+TEST_CASE("--disk: a file, whether it is read-only, its id, in any order") {
+    CHECK(parse_disk("a.img").value() == disk("a.img"));
+    CHECK(parse_disk("a.img,ro").value() == disk("a.img", true));
+    CHECK(parse_disk("a.img,id=root").value() == disk("a.img", false, "root"));
+    CHECK(parse_disk("a.img,id=root,ro").value() == disk("a.img", true, "root"));
+    CHECK(parse_disk("a.img,ro,id=root").value() == disk("a.img", true, "root"));
+    CHECK(parse_disk("/dev/vg0/a=b").value() == disk("/dev/vg0/a=b"));
+    CHECK(parse_disk("ro").value() == disk("ro"));  // a file of that name
+    CHECK(parse_disk("id=1").value() == disk("id=1"));
+    CHECK(parse_disk(" a b ").value() == disk(" a b "));
+}
+
+TEST_CASE("--disk: a comma in a name is written twice") {
+    CHECK(parse_disk("a,,b").value() == disk("a,b"));
+    CHECK(parse_disk("a,,ro").value() == disk("a,ro"));
+    CHECK(parse_disk("a,,,ro").value() == disk("a,", true));
+    CHECK(parse_disk("a,,,,b").value() == disk("a,,b"));
+    CHECK(parse_disk(",,").value() == disk(","));
+    CHECK(parse_disk(",,,ro").value() == disk(",", true));
+    CHECK(parse_disk("a,id=x,,y,ro").value() == disk("a", true, "x,y"));
+}
+
+TEST_CASE("--disk: what isn't understood is refused by its word, never ignored") {
+    for (const char* text : {"", ",ro", ",", "a,", "a,ro,", "a,,,", "a,RO", "a,rw", "a, ro", "a,ro=1", "a,id",
+                             "a,overlay", "a,cache=none", "a,queues=4"}) {
+        INFO("'" << text << "'");
+        const auto result = parse_disk(text);
+        REQUIRE_FALSE(result.ok());
+        CHECK(result.error().fault == Fault::kUsage);
+        CHECK(result.error().what.starts_with("--disk: "));
+        CHECK_FALSE(result.error().advice.empty());
+    }
+    CHECK(parse_disk("a,wrong,ro").error().what.find("'wrong'") != std::string::npos);
+}
+
+TEST_CASE("--disk: an id has at most 20 characters") {
+    CHECK(parse_disk("a,id=" + std::string(20, 'x')).value().id.size() == 20);
+    CHECK_FALSE(parse_disk("a,id=" + std::string(21, 'x')).ok());
+    CHECK(parse_disk("a,id=").value().id.empty());  // as if it weren't there
+}
+
+TEST_CASE("--disk: a guest has at most 16") {
+    MachineConfig config;
+    config.boot.kernel = "vmlinuz";
+    for (size_t i = 0; i < MachineConfig::kMostDisks; ++i)
+        config.disks.push_back(disk("d" + std::to_string(i)));
+    CHECK(check(config).ok());
+    config.disks.push_back(disk("one too many"));
+    REQUIRE_FALSE(check(config).ok());
+    CHECK(check(config).error().what.starts_with("--disk: "));
+}
