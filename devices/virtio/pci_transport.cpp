@@ -119,7 +119,7 @@ PciTransport::~PciTransport() {
 
 void PciTransport::add_capabilities() {
     const auto queues = core_.queues();
-    const auto add = [&](CapabilityType type, uint32_t offset, uint32_t size) {
+    const auto add = [&](CapabilityType type, uint32_t offset, uint32_t size) REQUIRES(mutex_) {
         VirtioCapability body{kShort, type, 0, 0, {}, offset, size, kDoorbellSize};
         const bool notify = type == CapabilityType::kNotify;
         body.length = notify ? kLong : kShort;
@@ -276,7 +276,7 @@ void PciTransport::write_common(uint64_t offset, std::span<const std::byte> data
     if (data.size() > sizeof value) return;
     std::memcpy(&value, data.data(), data.size());
     const auto width = data.size();
-    const auto area = [&](Gpa QueueState::*which, uint32_t base) {
+    const auto area = [&](Gpa QueueState::*which, uint32_t base) REQUIRES(mutex_) {
         if (width == 8 && offset == base) return core_.set_area(which, value, ~uint64_t{0});
         if (width != 4) return;
         const unsigned shift = offset == base ? 0 : 32;
@@ -344,6 +344,7 @@ void PciTransport::reset_all() {
     core_.device().reset();
     core_.reset();
     interrupts_.reset();
+    generation_ = 0;
     config_.reset();
     place_bar();
 }

@@ -83,6 +83,7 @@ void QueuedDevice::show(uint16_t queue) {
 }
 
 void QueuedDevice::publish(uint16_t queue) {
+    if (queue >= queues_.size() || !queues_[queue]) return;  // a driver needn't enable any
     show(queue);
     if (busy_[queue] && !quiet_) events_->again(queue);
 }

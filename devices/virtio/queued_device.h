@@ -48,7 +48,7 @@ class QueuedDevice : public VirtioDevice {
     GuestMemory& memory() const { return *memory_; }
     DeviceEvents& events() const { return *events_; }
     // After completions: makes them visible, and interrupts where the driver wants it. Takes up work that
-    // found no room.
+    // found no room. A queue that isn't ready: nothing.
     void publish(uint16_t queue) REQUIRES(mutex_);
 
     mutable Mutex mutex_;

@@ -152,6 +152,26 @@ TEST_CASE("disk: one that never answers can be destroyed") {
     carrel::test::pump(*side.loop);
 }
 
+TEST_CASE(
+    "disk: a driver that enables no queue harms nobody, with the last driver's completions still to be "
+    "told") {
+    if (!uring_here()) return;
+    BlockSide side(make_image(16));
+    add_read(side, 0);
+    side.kick();
+    side.block->reset();  // the ring's eventfd stays rung
+    const QueueState none;
+    REQUIRE(side.block->activate({kVersion1, {&none, 1}}) == nullptr);
+    carrel::test::pump(*side.loop);
+    side.block->notify(0);
+    CHECK(side.block->quiesce(kSecond));
+    side.block->resume();
+    side.block->reset();
+    side.forget_rings();
+    REQUIRE(side.start() == nullptr);
+    CHECK(side.request(kBlockIn, 0, 512) == kBlockOk);
+}
+
 TEST_CASE("disk: a quiesce that is too short fails, and traffic goes on after resume()") {
     if (!uring_here()) return;
     SlowDisk disk;

@@ -1,0 +1,80 @@
+// usage: make_virtio_corpus FOLDER: writes virtio_pci/*, virtio_block/* and virtio_restore/*, the seed
+// corpora of the fuzz targets.
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "devices/virtio/entropy.h"
+#include "devices/virtio/pci_transport.h"
+#include "tests/virtio/block_rig.h"
+#include "tests/virtio/pci_rig.h"
+
+using namespace carrel;
+using namespace carrel::virtio;
+using namespace carrel::virtio::test;
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+void write(const std::filesystem::path& path, const Bytes& bytes) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+}
+
+// As virtio_restore_fuzzer.cpp reads them: which device, then its state.
+Bytes state_of(uint8_t choice, VirtioDevice& device, bool running) {
+    Surroundings around;
+    const auto driver =
+        make_driver(*around.memory, 64, {.packed = false, .event_idx = true, .indirect = true});
+    PciSide side(around, device);
+    side.negotiate(kVersion1 | kRingFeatures);
+    side.set_queue(0, driver->state(), 1);
+    side.set_vector(1, 0x41);
+    side.set_message_control(pci::Msix::kEnable);
+    if (running) side.go();
+    device.quiesce(kSecond);
+    Bytes bytes{choice};
+    for (const std::byte b : side.saved()) bytes.push_back(std::to_integer<uint8_t>(b));
+    return bytes;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    if (argc != 2) return std::cerr << "usage: make_virtio_corpus FOLDER\n", 1;
+    const std::filesystem::path folder = argv[1];
+    Entropy entropy;
+    write(folder / "virtio_restore/rng-running", state_of(0, entropy, true));
+    write(folder / "virtio_restore/rng-waiting", state_of(0, entropy, false));
+    if (uring_here()) {
+        const SystemClock clock;
+        const auto loop = EventLoop::create(clock).value();
+        const DiskImage image = make_image(8);
+        const auto disk = Block::create(*loop, image, "disk").value();
+        write(folder / "virtio_restore/disk-running", state_of(1, *disk, true));
+    }
+    // Commands of virtio_pci_fuzzer.cpp. Started, a request (descriptor 0: 32 bytes at kData, writable), rung
+    // for, and moved to another instance.
+    const Bytes request{10, 1, 1, 6, 0, 4, 0, 32, 0, 2, 0, 8, 0, 11, 8, 0};
+    write(folder / "virtio_pci/request", request);
+    // A table of two, one of them not RAM.
+    write(folder / "virtio_pci/table", {10, 1, 0,    6, 0, 4, 0, 16, 0,  0xc1, 1, 6, 1, 7, 0,
+                                        16, 0, 0xc2, 0, 6, 2, 3, 0,  32, 0,    4, 0, 8, 0, 9});
+    // The queue set by hand: select, size, areas, enable, DRIVER_OK; the function reset; the BAR moved.
+    write(folder / "virtio_pci/by-hand",
+          {15, 4,    0x14, 3,    0x24, 0x08, 1,    0,    0,    0, 0x24, 0x0c, 1, 0,    0,    0,
+           4,  0x14, 0x0b, 0x14, 0x18, 8,    0,    0x24, 0x20, 0, 0,    1,    0, 0x14, 0x1c, 1,
+           0,  4,    0x14, 0x0f, 11,   0x21, 0x10, 0,    0,    1, 0xd0, 8,    0, 12});
+    write(folder / "virtio_pci/msix",
+          {10, 1, 1, 0x31, 0x98, 0, 0, 0, 0xc0, 0x23, 8, 0, 0, 0, 0, 14, 11, 13, 1, 4, 0, 15});
+    // Requests of virtio_block_fuzzer.cpp: which disk; type, place, shape, its cuts and buffers, when to
+    // ring.
+    write(folder / "virtio_block/read", {0, 0, 1, 0x27, 12, 1, 0});
+    write(folder / "virtio_block/write", {0, 1, 1, 0x27, 4, 1, 1, 1, 3, 0x67, 4, 2, 0});
+    write(folder / "virtio_block/read-only",
+          {1, 1, 1, 0x27, 4, 1, 1, 0, 0, 0x25, 3, 3, 3, 3, 3, 3, 12, 1, 0});
+    write(folder / "virtio_block/others",
+          {0, 2, 0, 0x23, 0, 3, 0, 0x27, 15, 1, 0, 5, 0, 0x23, 1, 4, 0, 0x0b, 10, 1, 13, 4, 0});
+}
