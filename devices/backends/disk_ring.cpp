@@ -11,6 +11,9 @@ namespace carrel {
 namespace {
 
 constexpr int kRegisteredFile = 0;
+// What lies in the page cache is copied while we submit, and a guest may ask for 4 GiB at a time: beyond this
+// a worker of the kernel's does it, so that our thread serves others meanwhile.
+constexpr size_t kMostCopied = size_t{4} << 20;
 
 // io_uring_register(2), IORING_REGISTER_RESTRICTIONS: what isn't listed is refused with EACCES.
 int restrict_to_disk(io_uring& ring) {
@@ -23,10 +26,16 @@ int restrict_to_disk(io_uring& ring) {
     allow(1, IORING_OP_WRITEV);
     allow(2, IORING_OP_FSYNC);
     rules[3].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-    rules[3].sqe_flags = IOSQE_FIXED_FILE;
+    rules[3].sqe_flags = IOSQE_FIXED_FILE | IOSQE_ASYNC;
     rules[4].opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED;
     rules[4].sqe_flags = IOSQE_FIXED_FILE;
     return io_uring_register_restrictions(&ring, rules.data(), rules.size());
+}
+
+uint8_t flags_for(std::span<const iovec> pieces) {
+    size_t bytes = 0;
+    for (const iovec& piece : pieces) bytes += piece.iov_len;
+    return bytes > kMostCopied ? IOSQE_FIXED_FILE | IOSQE_ASYNC : IOSQE_FIXED_FILE;
 }
 
 Error refused(int code, const char* what) {
@@ -72,7 +81,7 @@ io_uring_sqe& DiskRing::next(uint64_t tag) {
 void DiskRing::read(std::span<const iovec> pieces, uint64_t offset, uint64_t tag) {
     io_uring_sqe& entry = next(tag);
     io_uring_prep_readv(&entry, kRegisteredFile, pieces.data(), static_cast<unsigned>(pieces.size()), offset);
-    entry.flags = IOSQE_FIXED_FILE;
+    entry.flags = flags_for(pieces);
     entry.user_data = tag;
 }
 
@@ -80,7 +89,7 @@ void DiskRing::write(std::span<const iovec> pieces, uint64_t offset, bool durabl
     io_uring_sqe& entry = next(tag);
     io_uring_prep_writev2(&entry, kRegisteredFile, pieces.data(), static_cast<unsigned>(pieces.size()),
                           offset, durable ? RWF_DSYNC : 0);
-    entry.flags = IOSQE_FIXED_FILE;
+    entry.flags = flags_for(pieces);
     entry.user_data = tag;
 }
 
