@@ -61,7 +61,8 @@ class FakeMessages final : public MessageInterrupts {
             return {};
         }
         void unroute() override { line_->routed = false; }
-        void signal() override { ++(line_->routed ? line_->signals : line_->lost); }
+        int descriptor() const override { return -1; }
+        void signal() noexcept override { ++(line_->routed ? line_->signals : line_->lost); }
 
       private:
         const std::shared_ptr<FakeLine> line_;
