@@ -30,6 +30,7 @@ void reserve(std::vector<MemoryMapEntry>& map, Gpa base, Gpa end) {
 
 std::vector<MemoryMapEntry> memory_map(const RamMap& ram, std::span<const RamRange> reserved) {
     std::vector<MemoryMapEntry> map;
+    map.reserve(ram.ranges.size());
     for (const RamRange& range : ram.ranges) map.push_back({range.base, range.size, MemoryType::kRam});
     reserve(map, layout::kLowReserved, layout::kLowReservedEnd);
     for (const RamRange& range : reserved) reserve(map, range.base, range.end());

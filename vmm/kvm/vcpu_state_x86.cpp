@@ -121,6 +121,7 @@ Result<void> restore_msrs(const Vcpu& vcpu, ByteReader& reader) {
     const auto count = reader.get<uint32_t>();
     if (count > kMostMsrs) return usage_error("saved state holds too many MSRs");
     std::vector<Msr> msrs;
+    msrs.reserve(count);
     for (uint32_t i = 0; i < count; ++i) msrs.push_back(reader.get<Msr>());
     if (!reader.ok()) return usage_error("saved state is cut short");
     return write_msrs(vcpu, std::move(msrs));
