@@ -25,6 +25,18 @@ check 'disks: an unknown word' refused 'neither ro nor id' "$scratch/image,rw"
 check 'disks: no file' refused 'names no file' ,ro
 check 'disks: an id that is too long' refused 'longer than 20' "$scratch/image,id=123456789012345678901"
 
+kept() { # what is to be emptied for the console must not be a disk, read-only or not
+    local before status=0
+    head -c 1M /dev/urandom >"$scratch/kept"
+    before=$(md5sum <"$scratch/kept")
+    ln -f "$scratch/kept" "$scratch/link"
+    timeout 20 "$CARREL" run --disk "$scratch/kept$1" --serial "file:$scratch/link" --timeout 10s </dev/null >"$scratch/out" 2>&1 || status=$?
+    cat "$scratch/out"
+    same 35 "$status" && same "$before" "$(md5sum <"$scratch/kept")" && grep -q 'a disk of the guest' "$scratch/out"
+}
+check 'disks: --serial file: that is a disk' kept ''
+check 'disks: --serial file: that is a read-only disk' kept ,ro
+
 # beside FIRST SECOND: the status of a guest with disk SECOND while one with FIRST runs.
 beside() {
     local first second=0 status=0

@@ -6,11 +6,15 @@ namespace {
 // The file that is about to be emptied.
 Result<void> check_serial_file(const MachineConfig& config, Opener& opener) {
     if (config.serial.kind != SerialConfig::Kind::kFile) return {};
+    const auto refused_as = [&](const char* what) {
+        return usage_error("--serial: file:" + config.serial.path + " is " + what,
+                           "name another file for its output");
+    };
     for (const std::string& input : {config.boot.kernel, config.boot.initrd}) {
-        if (same_file(opener, config.serial.path, input)) {
-            return usage_error("--serial: file:" + config.serial.path + " is what the guest is booted from",
-                               "name another file for its output");
-        }
+        if (same_file(opener, config.serial.path, input)) return refused_as("what the guest is booted from");
+    }
+    for (const DiskConfig& disk : config.disks) {
+        if (same_file(opener, config.serial.path, disk.path)) return refused_as("a disk of the guest");
     }
     return {};
 }
