@@ -34,8 +34,8 @@ struct DiskImage {
     uint64_t bytes = 0;         // whole sectors of 512
     uint32_t block_size = 512;  // what the host writes at once: 512 or 4096
     bool read_only = false;
-    // In tmpfs, which never waits for a device, but can't say so to io_uring before Linux 6.7: each request
-    // would be handed to a thread of the kernel's, which costs more than the request. Plain calls, then.
+    // In tmpfs, which never waits for a device. Debian 12's kernel can't tell io_uring so: each request would
+    // be handed to a thread of the kernel's, which costs more than the request. Plain calls, then.
     bool in_memory = false;
     ImageLock lock;  // goes before the descriptor
 

@@ -11,9 +11,6 @@ namespace carrel {
 namespace {
 
 constexpr int kRegisteredFile = 0;
-// What lies in the page cache is copied while we submit, and a guest may ask for 4 GiB at a time: beyond this
-// a worker of the kernel's does it, so that our thread serves others meanwhile.
-constexpr size_t kMostCopied = size_t{4} << 20;
 
 // io_uring_register(2), IORING_REGISTER_RESTRICTIONS: what isn't listed is refused with EACCES.
 int restrict_to_disk(io_uring& ring) {
@@ -35,7 +32,7 @@ int restrict_to_disk(io_uring& ring) {
 uint8_t flags_for(std::span<const iovec> pieces) {
     size_t bytes = 0;
     for (const iovec& piece : pieces) bytes += piece.iov_len;
-    return bytes > kMostCopied ? IOSQE_FIXED_FILE | IOSQE_ASYNC : IOSQE_FIXED_FILE;
+    return bytes > DiskRing::kMostCopied ? IOSQE_FIXED_FILE | IOSQE_ASYNC : IOSQE_FIXED_FILE;
 }
 
 Error refused(int code, const char* what) {
@@ -69,24 +66,23 @@ DiskRing::~DiskRing() {
     if (open_) io_uring_queue_exit(&ring_);
 }
 
-io_uring_sqe& DiskRing::next(uint64_t tag) {
+io_uring_sqe& DiskRing::next() {
     CHECK(room());
     io_uring_sqe* const entry = io_uring_get_sqe(&ring_);
     CHECK(entry != nullptr);  // as many as entries_, and those under way are fewer
     ++under_way_;
-    entry->user_data = tag;
     return *entry;
 }
 
 void DiskRing::read(std::span<const iovec> pieces, uint64_t offset, uint64_t tag) {
-    io_uring_sqe& entry = next(tag);
+    io_uring_sqe& entry = next();
     io_uring_prep_readv(&entry, kRegisteredFile, pieces.data(), static_cast<unsigned>(pieces.size()), offset);
     entry.flags = flags_for(pieces);
     entry.user_data = tag;
 }
 
 void DiskRing::write(std::span<const iovec> pieces, uint64_t offset, bool durable, uint64_t tag) {
-    io_uring_sqe& entry = next(tag);
+    io_uring_sqe& entry = next();
     io_uring_prep_writev2(&entry, kRegisteredFile, pieces.data(), static_cast<unsigned>(pieces.size()),
                           offset, durable ? RWF_DSYNC : 0);
     entry.flags = flags_for(pieces);
@@ -94,7 +90,7 @@ void DiskRing::write(std::span<const iovec> pieces, uint64_t offset, bool durabl
 }
 
 void DiskRing::sync(uint64_t tag) {
-    io_uring_sqe& entry = next(tag);
+    io_uring_sqe& entry = next();
     io_uring_prep_fsync(&entry, kRegisteredFile, IORING_FSYNC_DATASYNC);
     entry.flags = IOSQE_FIXED_FILE;
     entry.user_data = tag;

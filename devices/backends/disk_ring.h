@@ -23,6 +23,10 @@ namespace carrel {
 // One thread at a time.
 class DiskRing {
   public:
+    // What lies in memory is copied by whoever asks for it, and a guest may ask for 4 GiB at a time: beyond
+    // this a worker of the kernel's does it, so that our thread serves others meanwhile.
+    static constexpr size_t kMostCopied = size_t{1} << 20;
+
     // At most `entries` operations under way. `file` outlives the ring.
     static Result<std::unique_ptr<DiskRing>> create(int file, unsigned entries);
     DiskRing() = default;  // use create()
@@ -54,7 +58,7 @@ class DiskRing {
     bool wait(Nanoseconds limit);
 
   private:
-    io_uring_sqe& next(uint64_t tag);
+    io_uring_sqe& next();
 
     io_uring ring_{};
     bool open_ = false;

@@ -33,7 +33,6 @@ const char* QueuedDevice::activate(const Activation& activation) {
         queues_.back() = std::move(std::get<std::unique_ptr<VirtQueue>>(opened));
     }
     active_ = true;
-    on_activate();
     // A driver may have filled its queues before it said DRIVER_OK (3.1.1), and needn't have rung then.
     for (uint16_t i = 0; i < queues_.size(); ++i)
         if (queues_[i]) events_->again(i);
@@ -104,7 +103,6 @@ void QueuedDevice::reset() {
     MutexLock lock(mutex_);
     // What is still under way after that would write into memory that its guest uses for something else.
     const bool drained = drain(true, kResetLimit);
-    on_reset();
     if (drained) {
         close();
     } else {

@@ -36,12 +36,10 @@ class QueuedDevice : public VirtioDevice {
     virtual void serve(uint16_t queue, DescriptorChain chain) REQUIRES(mutex_) = 0;
     // All chains of a turn have been served: what was only noted goes out in one system call.
     virtual void end_turn(uint16_t) REQUIRES(mutex_) {}
-    virtual void on_activate() REQUIRES(mutex_) {}
     // Waits until nothing that was started touches guest memory, at most `limit`; false: it isn't so yet.
     // Chains that are kept are completed, or where `abandon` says so, abandoned. What ends after a drain that
     // failed finds the device not active() and is abandoned, too.
     virtual bool drain(bool, Nanoseconds) REQUIRES(mutex_) { return true; }
-    virtual void on_reset() REQUIRES(mutex_) {}
 
     bool active() const REQUIRES(mutex_) { return active_; }
     uint64_t accepted() const REQUIRES(mutex_) { return features_; }

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "devices/virtio/queue/chain_io.h"
+
 namespace carrel::virtio {
 
 Result<std::unique_ptr<Block>> Block::create(EventLoop& loop, const DiskImage& image, std::string id) {
@@ -87,13 +89,12 @@ int32_t Block::transfer_now(const BlockRequest& request) const {
 
 // There is a free place and room in the ring: the queue has no more chains than these.
 void Block::start(DescriptorChain chain, BlockRequest request) {
-    if (image_.in_memory && request.data_bytes <= kMostAtOnce) {
+    if (image_.in_memory && request.data_bytes <= DiskRing::kMostCopied) {
         const int32_t result = transfer_now(request);
         return finish(Pending{std::move(chain), std::move(request)}, result);
     }
     const uint16_t place = free_[--free_count_];
     Pending& pending = pending_[place].emplace(Pending{std::move(chain), std::move(request)});
-    if (!pending.request.cut.empty()) pending.request.data = pending.request.cut;
     const uint64_t offset = pending.request.header.sector * kSectorSize;
     const bool write_back = (accepted() & kBlockFlush) != 0;
     switch (pending.request.header.type) {
@@ -153,17 +154,14 @@ void Block::answer(DescriptorChain chain, const BlockRequest& request, BlockStat
 void Block::get_id(DescriptorChain chain, const BlockRequest& request) {
     std::array<char, kBlockIdSize> text{};
     std::copy_n(id_.begin(), std::min<size_t>(id_.size(), text.size()), text.begin());
-    uint32_t written = 0;
-    for (const iovec& piece : request.data) {
-        const size_t part = std::min<size_t>(piece.iov_len, text.size() - written);
-        std::memcpy(piece.iov_base, text.data() + written, part);
-        written += static_cast<uint32_t>(part);
-    }
+    const auto bytes = std::as_bytes(std::span(text));
+    const auto room = bytes.first(std::min<size_t>(bytes.size(), request.data_bytes));
+    const auto written = static_cast<uint32_t>(ChainWriter(chain).write(room));
     answer(std::move(chain), request, kBlockOk, written);
 }
 
 bool Block::drain(bool abandon, Nanoseconds limit) {
-    const SystemClock clock;
+    const Clock& clock = loop_.clock();
     const Nanoseconds deadline = clock.now() + limit;
     abandon = abandon || !active();
     ring_->submit();

@@ -43,8 +43,6 @@ class Block final : public QueuedDevice {
     static constexpr uint16_t kQueueSize = 256;
     static constexpr std::array<uint16_t, 1> kQueueSizes = {kQueueSize};
     static constexpr uint32_t kSegments = 254;  // with header and status as many descriptors as the queue has
-    // What is copied by the disk's own thread, at most: other devices may be waiting for it.
-    static constexpr uint32_t kMostAtOnce = 1 << 20;
 
     // A request that the kernel works on.
     struct Pending {

@@ -1,68 +1,41 @@
 #include "devices/virtio/block/block_request.h"
 
-#include <algorithm>
-#include <atomic>
-#include <cstring>
+#include "devices/virtio/queue/chain_io.h"
 
 namespace carrel::virtio {
 namespace {
 
-// The header as one copy of our own; what is behind it begins `skip` bytes into piece `piece`.
-struct Front {
-    BlockHeader header;
-    size_t piece;
-    size_t skip;
-};
-
-Front read_front(const ReadablePieces& pieces) {
-    Front front{};
-    size_t have = 0;
-    while (have < sizeof front.header) {
-        const auto piece = pieces[front.piece];
-        const size_t part = std::min(piece.size(), sizeof front.header - have);
-        std::memcpy(reinterpret_cast<std::byte*>(&front.header) + have, piece.data(), part);
-        have += part;
-        if (part == piece.size()) {
-            ++front.piece;
-        } else {
-            front.skip = part;
-        }
-    }
-    std::atomic_signal_fence(std::memory_order_seq_cst);  // the copy stays a copy: see ring_access.h
-    return front;
-}
-
-std::vector<iovec> without_first(std::span<const iovec> pieces, size_t skip) {
-    std::vector<iovec> rest(pieces.begin(), pieces.end());
-    rest.front().iov_base = static_cast<std::byte*>(rest.front().iov_base) + skip;
-    rest.front().iov_len -= skip;
-    return rest;
+// The next `length` bytes of `bytes`, which are in at most `pieces` pieces, as a list of our own.
+template <class Cursor>
+std::vector<iovec> cut_out(Cursor& bytes, uint32_t length, size_t pieces) {
+    std::vector<iovec> list(pieces);
+    list.resize(bytes.gather(length, list));
+    return list;
 }
 
 }  // namespace
 
 std::optional<BlockRequest> BlockRequest::read(const DescriptorChain& chain) {
-    if (chain.readable_bytes() < sizeof(BlockHeader) || chain.writable_bytes() < 1) return std::nullopt;
-    const Front front = read_front(chain.readable());
-    const auto out = chain.readable().iovecs();
-    const auto in = chain.writable().iovecs();
+    ChainReader out(chain);
+    const auto header = out.get<BlockHeader>();
+    if (!header || chain.writable_bytes() < 1) return std::nullopt;
+    const WritablePieces in = chain.writable();
+    const auto last = in[in.size() - 1];
     BlockRequest request{};
-    request.header = front.header;
-    const auto last = chain.writable()[in.size() - 1];
+    request.header = *header;
     request.status = last.last(1);
-    if (front.header.type == kBlockOut) {
-        request.data_bytes = chain.readable_bytes() - static_cast<uint32_t>(sizeof(BlockHeader));
-        request.data = out.subspan(std::min(front.piece, out.size()));
-        if (front.skip != 0) request.cut = without_first(request.data, front.skip);
+    if (header->type == kBlockOut) {
+        request.data_bytes = out.remaining();
+        const auto whole = out.whole_pieces();
+        if (whole) request.data = *whole;
+        if (!whole) request.cut = cut_out(out, out.remaining(), chain.readable().size());
     } else {
         request.data_bytes = chain.writable_bytes() - 1;
-        request.data = in.first(in.size() - 1);
-        if (last.size() > 1) {
-            request.cut.assign(in.begin(), in.end());
-            request.cut.back().iov_len -= 1;
-        }
+        request.data = in.iovecs().first(in.size() - 1);
+        ChainWriter data(chain);
+        if (last.size() > 1) request.cut = cut_out(data, request.data_bytes, in.size());
     }
-    if (!request.cut.empty()) request.data = request.cut;
+    if (!request.cut.empty()) request.data = request.cut;  // which stays where it is when the request moves
     return request;
 }
 

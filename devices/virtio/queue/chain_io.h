@@ -19,6 +19,11 @@ template <class Byte>
 class ChainCursor {
   public:
     uint32_t remaining() const { return remaining_; }
+    // What remains as the chain's own pieces; nothing where the next byte isn't the first of one.
+    std::optional<std::span<const iovec>> whole_pieces() const {
+        if (offset_ != 0) return std::nullopt;
+        return pieces_.iovecs().subspan(piece_);
+    }
     // Moves on by `length` bytes or to the end.
     void skip(uint32_t length) {
         while (length != 0 && remaining_ != 0) length -= static_cast<uint32_t>(next(length).size());
