@@ -25,7 +25,7 @@ boot() {
 }
 says() { grep -E "$1" "$log"; }
 # Lines of level warning and worse, as dmesg -r gives them, that are about ACPI; but for what is so: there is no ECAM
-# yet (issue 4), no _CPC, which would be about the host's clock speeds, and QEMU wires its PIT to pin 2 of the IOAPIC,
+# under QEMU, no _CPC, which would be about the host's clock speeds, and QEMU wires its PIT to pin 2 of the IOAPIC,
 # where our tables say pin 0, as KVM routes it.
 complaints() {
     grep -E '^<[0-4]>.*(ACPI|acpi|FADT|BIOS|Firmware|PNP|pnp)' "$log" |

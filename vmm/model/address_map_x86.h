@@ -8,7 +8,7 @@
 //   0x0_c000_0000 ├──────────────────────────┤ kHoleStart          ┐
 //                 │ 32-bit PCI BARs, 512 MiB │ kPciMmio32          │
 //   0x0_e000_0000 ├──────────────────────────┤ kEcam               │
-//                 │ ECAM, 256 buses          │ (issue 4)           │
+//                 │ ECAM: 256 MiB, bus 0 used│                     │
 //   0x0_f000_0000 ├──────────────────────────┤                     │ the PCI hole: no RAM, unmapped reads
 //                 │ early console, one page  │ kEarlyConsole       │ give all ones
 //   0x0_f000_1000 ├──────────────────────────┤                     │
@@ -27,7 +27,7 @@
 //   0x070, 0x071  CMOS RTC                    4    COM1
 //   0x0f4, 0x501  kept free: test-exit        8    (an RTC's: ours has none)
 //   0x3f8-0x3ff   COM1                        9    SCI
-//   0x600-0x60b   ACPI PM1a, PM timer         16…23 PCI INTx (issue 4)
+//   0x600-0x60b   ACPI PM1a, PM timer         16…23 PCI INTx
 //   0xcf8, 0xcfc  PCI configuration           24…  MSI
 //   0xcf9         reset control
 //   0x1000-0xffff PCI I/O BARs
