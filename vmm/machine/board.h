@@ -49,10 +49,9 @@ class Board {
     Board(const Board&) = delete;
     Board& operator=(const Board&) = delete;
 
-    // The virtio devices of the description; disk K is `disks[K]`, which outlive the board. Before the guest
-    // runs.
-    Result<void> add_virtio(std::span<const DiskSource> disks) {
-        return virtio_.build(wiring_.description, disks);
+    // The virtio devices of the description; `sources` outlive the board. Before the guest runs.
+    Result<void> add_virtio(const DeviceSources& sources) {
+        return virtio_.build(wiring_.description, sources);
     }
 
     Bus& ports() { return ports_; }

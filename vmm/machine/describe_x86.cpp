@@ -9,12 +9,10 @@
 #include "devices/early_console.h"
 #include "devices/i8042.h"
 #include "devices/pci/config_ports.h"
-#include "devices/pci/ecam.h"
 #include "devices/rtc.h"
 #include "devices/serial.h"
-#include "devices/virtio/pci_layout.h"
 #include "vmm/machine/cpuid_x86.h"
-#include "vmm/machine/pci_slots.h"
+#include "vmm/machine/describe_virtio.h"
 #include "vmm/model/address_map_x86.h"
 
 namespace carrel {
@@ -38,23 +36,6 @@ std::vector<DevicePlace> device_places(bool early_console) {
         places.push_back({kEarlyConsole, 0, kMemory, raw(map::kEarlyConsole), EarlyConsole::kSize, {}});
     }
     return places;
-}
-
-// Where firmware would have put the BAR, and INTA's line.
-DevicePlace virtio_place(DeviceKind kind, uint8_t slot) {
-    const unsigned pci_slot = pci_slot_of(kind, slot);
-    const uint64_t base = raw(address_map::kPciMmio32) + uint64_t{pci_slot} * virtio::kBarSize;
-    return {
-        kind, slot, AddressSpace::kMemory, base, virtio::kBarSize, address_map::pci_intx_gsi(pci_slot, 0)};
-}
-
-void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& places) {
-    if (!config.entropy && config.disks.empty()) return;
-    places.push_back(
-        {DeviceKind::kPciEcam, 0, AddressSpace::kMemory, raw(address_map::kEcam), pci::Ecam::kSize, {}});
-    if (config.entropy) places.push_back(virtio_place(DeviceKind::kEntropy, 0));
-    for (uint8_t disk = 0; disk < config.disks.size(); ++disk)
-        places.push_back(virtio_place(DeviceKind::kDisk, disk));
 }
 
 // MSRs that a guest can set and that KVM reads and writes but doesn't list (SDM volume 4): the MTRRs, and the

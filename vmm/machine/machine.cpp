@@ -77,7 +77,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
 // loading.
 Result<void> Machine::assemble() {
     TRY_ASSIGN(description_, describe(kvm_, config_));
-    TRY(open_disks());
+    TRY_ASSIGN(sources_, DeviceSources::open(config_, services_.opener));
     Result<void> made_vm;
     TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(hardware_); }));
     const Result<void> loaded = load_guest();
@@ -138,16 +138,7 @@ Result<void> Machine::make_board(Hardware& hardware) {
     hardware.board =
         std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
                                             services_.clock, console_tap_, services_.input_room, *this});
-    return hardware.board->add_virtio(disks_);
-}
-
-Result<void> Machine::open_disks() {
-    for (const DiskConfig& disk : config_.disks) {
-        TRY_ASSIGN(DiskImage image, DiskImage::open(services_.opener, disk.path, disk.read_only, "--disk"));
-        const std::string name = disk.path.substr(disk.path.find_last_of('/') + 1);
-        disks_.push_back(DiskSource{std::move(image), disk.id.empty() ? name : disk.id});
-    }
-    return {};
+    return hardware.board->add_virtio(sources_);
 }
 
 Result<void> Machine::load_guest() {

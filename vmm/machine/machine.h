@@ -118,7 +118,6 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     };
 
     Result<void> assemble();
-    Result<void> open_disks();
     Result<void> load_guest();
     Result<void> make_vm(Hardware& hardware);
     Result<void> set_up_vcpus(Hardware& hardware);
@@ -139,7 +138,7 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     observe::PanicWatch panic_;
     ConsoleTap console_tap_{*this};
 
-    std::vector<DiskSource> disks_;
+    DeviceSources sources_;
     std::unique_ptr<GuestMemory> memory_;
     Mapping early_page_;  // what the guest reads at the early console
     Hardware hardware_;   // goes before the memory is unmapped

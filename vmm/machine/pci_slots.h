@@ -6,13 +6,25 @@
 
 namespace carrel {
 
-constexpr unsigned kFirstEntropySlot = 0x02;
-constexpr unsigned kFirstDiskSlot = 0x10;
+// The first of a kind; 0: the kind isn't a PCI function of a slot of its own.
+constexpr unsigned first_pci_slot(DeviceKind kind) {
+    switch (kind) {
+        case DeviceKind::kPvpanic: return 0x01;
+        case DeviceKind::kEntropy: return 0x02;
+        case DeviceKind::kBalloon: return 0x03;
+        case DeviceKind::kVsock: return 0x04;
+        case DeviceKind::kVirtioConsole: return 0x05;
+        case DeviceKind::kNet: return 0x08;
+        case DeviceKind::kDisk: return 0x10;
+        default: return 0;
+    }
+}
 
 // `slot` counts within the kind.
 inline unsigned pci_slot_of(DeviceKind kind, unsigned slot) {
-    CHECK(kind == DeviceKind::kEntropy || kind == DeviceKind::kDisk);
-    return (kind == DeviceKind::kDisk ? kFirstDiskSlot : kFirstEntropySlot) + slot;
+    const unsigned first = first_pci_slot(kind);
+    CHECK(first != 0);
+    return first + slot;
 }
 
 }  // namespace carrel

@@ -11,17 +11,28 @@ VirtioDevices::~VirtioDevices() {
     functions_.clear();  // they reset their devices
 }
 
-Result<void> VirtioDevices::build(const MachineDescription& description, std::span<const DiskSource> disks) {
+Result<void> VirtioDevices::build(const MachineDescription& description, const DeviceSources& sources) {
     for (const DevicePlace& place : description.devices) {
-        if (place.kind == DeviceKind::kEntropy) TRY(add(place, std::make_unique<virtio::Entropy>()));
-        if (place.kind == DeviceKind::kDisk) {
-            CHECK(place.slot < disks.size());
-            const DiskSource& disk = disks[place.slot];
-            TRY_ASSIGN(auto block, virtio::Block::create(wiring_.io, disk.image, disk.id));
-            TRY(add(place, std::move(block)));
-        }
+        TRY_ASSIGN(auto device, make(place, sources));
+        if (device) TRY(add(place, std::move(device)));
     }
     return {};
+}
+
+Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePlace& place,
+                                                                  const DeviceSources& sources) {
+    std::unique_ptr<virtio::VirtioDevice> device;
+    switch (place.kind) {
+        case DeviceKind::kEntropy: device = std::make_unique<virtio::Entropy>(); break;
+        case DeviceKind::kDisk: {
+            CHECK(place.slot < sources.disks.size());
+            const DiskSource& disk = sources.disks[place.slot];
+            TRY_ASSIGN(device, virtio::Block::create(wiring_.io, disk.image, disk.id));
+            break;
+        }
+        default: break;  // the board's own
+    }
+    return device;
 }
 
 Result<void> VirtioDevices::add(const DevicePlace& place, std::unique_ptr<virtio::VirtioDevice> device) {

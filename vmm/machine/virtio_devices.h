@@ -3,10 +3,8 @@
 
 #include <map>
 #include <memory>
-#include <span>
 #include <vector>
 
-#include "devices/backends/disk_image.h"
 #include "devices/pci/bar_space.h"
 #include "devices/pci/root_bus.h"
 #include "devices/virtio/pci_transport.h"
@@ -14,15 +12,10 @@
 #include "vmm/base/mutex.h"
 #include "vmm/bus/bus.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/machine/device_sources.h"
 #include "vmm/model/machine_description.h"
 
 namespace carrel {
-
-// What a guest's disk is connected to.
-struct DiskSource {
-    DiskImage image;
-    std::string id;
-};
 
 // What they are connected to; all of it outlives them.
 struct VirtioWiring {
@@ -41,8 +34,8 @@ class VirtioDevices final : public pci::BarSpace {
     VirtioDevices(const VirtioDevices&) = delete;
     VirtioDevices& operator=(const VirtioDevices&) = delete;
 
-    // All that the description names; disk K is `disks[K]`.
-    Result<void> build(const MachineDescription& description, std::span<const DiskSource> disks);
+    // All that the description names, each connected to its source, which outlives it.
+    Result<void> build(const MachineDescription& description, const DeviceSources& sources);
 
     // What is in flight ends, and nothing new is taken up until resume(). False: not within `limit`.
     bool quiesce(Nanoseconds limit);
@@ -51,6 +44,9 @@ class VirtioDevices final : public pci::BarSpace {
     bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override EXCLUDES(mutex_);
 
   private:
+    // Null: not one of ours.
+    Result<std::unique_ptr<virtio::VirtioDevice>> make(const DevicePlace& place,
+                                                       const DeviceSources& sources);
     Result<void> add(const DevicePlace& place, std::unique_ptr<virtio::VirtioDevice> device);
 
     const VirtioWiring wiring_;

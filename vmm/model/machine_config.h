@@ -9,6 +9,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/result.h"
+#include "vmm/model/device_config.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel {
@@ -29,14 +30,6 @@ struct SerialConfig {
     Kind kind = Kind::kStdio;
     std::string path;  // kFile only
     bool operator==(const SerialConfig&) const = default;
-};
-
-// One disk: a raw image.
-struct DiskConfig {
-    std::string path;
-    bool read_only = false;
-    std::string id;  // what the guest reads as its serial number; empty: the file's name
-    bool operator==(const DiskConfig&) const = default;
 };
 
 // What to start. `kernel` empty: the embedded default guest.
@@ -82,7 +75,6 @@ Result<uint32_t> parse_cpus(const std::string& text);
 Result<CpuModel> parse_cpu_model(const std::string& text);
 Result<OnReboot> parse_on_reboot(const std::string& text);
 Result<SerialConfig> parse_serial(const std::string& text);
-Result<DiskConfig> parse_disk(const std::string& text);  // FILE[,ro][,id=NAME]
 Result<void> check_name(const std::string& name);
 Result<void> check_memory(uint64_t bytes);
 Result<void> check_cpus(uint32_t cpus);

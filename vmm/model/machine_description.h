@@ -23,7 +23,12 @@ enum class DeviceKind : uint8_t {
     kEarlyConsole,
     kPciEcam,
     kEntropy,
-    kDisk
+    kDisk,
+    kNet,
+    kVirtioConsole,
+    kBalloon,
+    kVsock,
+    kPvpanic
 };
 enum class AddressSpace : uint8_t { kPorts, kMemory };
 
