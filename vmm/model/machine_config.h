@@ -11,6 +11,7 @@
 #include "vmm/base/result.h"
 #include "vmm/model/device_config.h"
 #include "vmm/model/gpa.h"
+#include "vmm/model/net_config.h"
 
 namespace carrel {
 
@@ -48,6 +49,7 @@ struct MachineConfig {
     MemoryBacking backing = MemoryBacking::kAnonymous;
     SerialConfig serial;
     std::vector<DiskConfig> disks;  // the first is vda
+    std::vector<NetConfig> nets;    // the first is eth0
     bool entropy = false;           // a virtio-rng
     OnReboot on_reboot = OnReboot::kExit;
     std::optional<Nanoseconds> timeout;
@@ -64,6 +66,7 @@ struct MachineConfig {
     static constexpr uint64_t kLeastMemory = 16 * kMiB;
     static constexpr size_t kMaxNameLength = 64;
     static constexpr size_t kMostDisks = 16;
+    static constexpr size_t kMostNets = 8;
 };
 
 // Each part checked by itself; the error names the key as `carrel run` spells it.

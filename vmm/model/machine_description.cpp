@@ -84,7 +84,7 @@ bool is_possible(const RamMap& ram) {
 }
 
 bool is_possible(const DevicePlace& place) {
-    const bool known = place.kind >= DeviceKind::kCom && place.kind <= DeviceKind::kDisk;
+    const bool known = place.kind >= DeviceKind::kCom && place.kind <= DeviceKind::kPvpanic;
     const bool needs_gsi = place.kind == DeviceKind::kCom || place.kind >= DeviceKind::kEntropy ||
                            place.kind == DeviceKind::kAcpiPm;
     return known && place.size != 0 && place.size <= ~uint64_t{0} - place.base && (place.gsi || !needs_gsi);

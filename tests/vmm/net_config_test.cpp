@@ -1,0 +1,111 @@
+// What may be said after --net.
+#include "vmm/model/net_config.h"
+
+#include <set>
+
+#include "tests/catch.h"
+#include "vmm/model/machine_config.h"
+
+using namespace carrel;
+
+namespace {
+
+using Kind = NetConfig::Kind;
+
+NetConfig tap(std::string name) {
+    NetConfig net;
+    net.name = std::move(name);
+    return net;
+}
+
+}  // namespace
+
+TEST_CASE("--net: the four kinds") {
+    CHECK(parse_net("tap=tap0").value() == tap("tap0"));
+    const NetConfig fd = parse_net("tapfd=7").value();
+    CHECK((fd.kind == Kind::kTapFd && fd.fd == 7));
+    CHECK(parse_net("user").value().kind == Kind::kUser);
+    const NetConfig lan = parse_net("switch=lan").value();
+    CHECK((lan.kind == Kind::kSwitch && lan.name == "lan"));
+}
+
+TEST_CASE("--net: address, MTU and queues, in any order") {
+    NetConfig wanted = tap("tap0");
+    wanted.mac = MacAddress{0x02, 0x00, 0x5e, 0x10, 0xab, 0xff};
+    wanted.mtu = 9000;
+    wanted.queues = 4;
+    CHECK(parse_net("tap=tap0,mac=02:00:5e:10:AB:ff,mtu=9000,queues=4").value() == wanted);
+    CHECK(parse_net("tap=tap0,queues=4,mtu=9000,mac=02:00:5e:10:ab:ff").value() == wanted);
+    CHECK(mac_text(*wanted.mac) == "02:00:5e:10:ab:ff");
+    CHECK(parse_net("user,mtu=68").value().mtu == 68);
+    CHECK(parse_net("user,mtu=65535").value().mtu == 65535);
+}
+
+TEST_CASE("--net: what isn't understood is refused by its word, never ignored") {
+    for (const char* text : {"",
+                             ",",
+                             "tap",
+                             "tap=",
+                             "tap0",
+                             "tap=sixteen_letters_",
+                             "tap=a/b",
+                             "tap=tap%d",
+                             "tap=..",
+                             "TAP=a",
+                             "tapfd=",
+                             "tapfd=2",
+                             "tapfd=-1",
+                             "tapfd=x",
+                             "tapfd=3x",
+                             "tapfd=4294967299",
+                             "user=",
+                             "user=1",
+                             "switch",
+                             "switch=",
+                             "user,",
+                             "user,mac=",
+                             "user,mac=02:00:5e:10:00",
+                             "user,mac=02:00:5e:10:00:0g",
+                             "user,mac=02-00-5e-10-00-01",
+                             "user,mac=01:00:5e:10:00:01",
+                             "user,mac=00:00:00:00:00:00",
+                             "user,mac=ff:ff:ff:ff:ff:ff",
+                             "user,mac=+2:00:5e:10:00:01",
+                             "user,mac=02:00:5e:10:00:01:",
+                             "user,mtu=67",
+                             "user,mtu=65536",
+                             "user,mtu=1500.",
+                             "user,mtu=",
+                             "tap=a,queues=0",
+                             "tap=a,queues=9",
+                             "user,queues=2",
+                             "tapfd=3,queues=2",
+                             "user,vhost",
+                             "user, mtu=1500"}) {
+        INFO("'" << text << "'");
+        const auto result = parse_net(text);
+        REQUIRE_FALSE(result.ok());
+        CHECK(result.error().fault == Fault::kUsage);
+        CHECK(result.error().what.starts_with("--net: "));
+        CHECK_FALSE(result.error().advice.empty());
+    }
+    CHECK(parse_net("user,wrong").error().what.find("'wrong'") != std::string::npos);
+}
+
+TEST_CASE("--net: a random address is local, one interface's, and another each time") {
+    std::set<MacAddress> seen;
+    for (int i = 0; i < 64; ++i) {
+        const MacAddress mac = random_mac().value();
+        CHECK((mac[0] & 3) == 2);
+        seen.insert(mac);
+    }
+    CHECK(seen.size() == 64);
+}
+
+TEST_CASE("--net: at most eight") {
+    MachineConfig config;
+    config.nets.resize(8);
+    CHECK(check(config).ok());
+    config.nets.resize(9);
+    CHECK(check(config).error().what.starts_with("--net: "));
+}
