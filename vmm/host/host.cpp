@@ -1,3 +1,7 @@
+#include <sys/resource.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include "vmm/host/host.h"
 
 #include <sys/epoll.h>
@@ -47,7 +51,10 @@ Result<Guest*> Host::add(const MachineConfig& config, std::function<void(const G
 Result<void> Host::start() {
     give_back_code();
     for (const auto& guest : guests_) TRY(guest->start());
-    TRY_ASSIGN(io_thread_, Thread::start("io", [this] { io_->run(); }));
+    TRY_ASSIGN(io_thread_, Thread::start("io", [this] {
+        if (const char* n = getenv("IONICE")) { errno = 0; setpriority(PRIO_PROCESS, (id_t)gettid(), atoi(n)); }
+        if (getenv("IOBATCH")) { sched_param q{}; sched_setscheduler(0, SCHED_BATCH, &q); }
+        io_->run(); }));
     return {};
 }
 

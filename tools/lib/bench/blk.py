@@ -1,7 +1,6 @@
 """tools/bench blk: what a request to a disk costs on one CPU: the guest's part, the exits and the VMM's together."""
 import os
 import shlex
-import shutil
 import subprocess
 import tempfile
 
@@ -13,27 +12,22 @@ APPEND = "quiet cryptomgr.notests"
 DISK = "/root/disk"  # the emulated host's root is in memory
 DISK_MIB = 64
 SECONDS = 300  # for one VMM
-MARK = "carrel-fio"
-# Name, fio's words, what is shown of it.
+MARK = "carrel-load"
+LOAD_SOURCE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "diskload.c")
+# Name, diskload's words, what is shown of it.
 LOADS = (
-    ("4 KiB read, 1 deep", "randread", "4k", 1, "16M", "us"),
-    ("4 KiB read, 32 deep", "randread", "4k", 32, "48M", "us"),
-    ("4 KiB write, 32 deep", "randwrite", "4k", 32, "48M", "us"),
-    ("1 MiB reads, 4 deep", "read", "1m", 4, "256M", "MiB/s"),
+    ("4 KiB read, 1 deep", ("randread", 4096, 1, 4096), "us"),
+    ("4 KiB read, 32 deep", ("randread", 4096, 32, 12288), "us"),
+    ("4 KiB write, 32 deep", ("randwrite", 4096, 32, 12288), "us"),
+    ("1 MiB reads, 4 deep", ("read", 1 << 20, 4, 256), "MiB/s"),
 )
 UNITS = {"us": "µs each", "MiB/s": "MiB/s"}
-# Fields of fio's terse output, version 3 (fio(1), "TERSE OUTPUT"): KiB/s and requests a second, of reads and of writes.
-READ_FIELDS, WRITE_FIELDS = (7, 8), (48, 49)
 
 
 def guest_script():
     lines = []
-    for index, (_, kind, size, depth, amount, _) in enumerate(LOADS):
-        # The first run fills what is filled once: the guest's slabs, the host's pages behind the buffers.
-        fio = (f"fio --name=t --filename=/dev/vda --direct=1 --ioengine=libaio --rw={kind} --bs={size} --iodepth={depth} "
-               f"--size={DISK_MIB}M --io_size={amount} --norandommap --randrepeat=1 --thread --minimal")
-        bandwidth, requests = WRITE_FIELDS if "write" in kind else READ_FIELDS
-        lines += [f"{fio} >/dev/null", f"echo {MARK} {index} $({fio} | cut -d';' -f{bandwidth},{requests})"]
+    for index, (_, words, _) in enumerate(LOADS):
+        lines.append(f"echo {MARK} {index} $(diskload /dev/vda {' '.join(map(str, words))})")
     return "; ".join(lines)
 
 
@@ -62,7 +56,7 @@ def output_of(options, only):
         with open(script, "w", encoding="utf-8") as file:
             file.write(host_script(only, options.kernel))
         words = emulated.kvm_host_options(host, folder)
-        emulated.tool("make-initrd", "--modules", modules, "virtio_pci", "virtio_blk", "--with", "fio",
+        emulated.tool("make-initrd", "--modules", modules, "virtio_pci", "virtio_blk", "--with", emulated.program(LOAD_SOURCE),
                       "--script", guest_script(), "-o", os.path.join(folder, "initrd"))
         done = subprocess.run([os.path.join(emulated.TOOLS, "kvm-host"), "--timeout", str(60 + SECONDS * len(only)),
                                "--add", f"{script}:/root/script", *words, "--", "sh", "/root/script"],
@@ -80,22 +74,20 @@ def figures_of(lines):
         if words[:1] == ["VMM"]:
             vmm = words[1]
             found[vmm] = {}
-        elif words[:1] == [MARK] and len(words) == 3 and ";" in words[2]:
-            index = int(words[1])
-            bandwidth, requests = (float(value) for value in words[2].split(";"))
-            found[vmm][index] = bandwidth / 1024 if LOADS[index][-1] == "MiB/s" else 1e6 / requests
+        elif words[:1] == [MARK] and len(words) == 3:
+            index, nanoseconds = int(words[1]), int(words[2])
+            _, (_, size, _, count), unit = LOADS[index]
+            found[vmm][index] = nanoseconds / count / 1e3 if unit == "us" else size * count / (1 << 20) / (nanoseconds / 1e9)
     return found
 
 
 def main(options):
-    if not shutil.which("fio"):
-        raise emulated.Failed("fio isn't installed: apt-get install fio")
     only = options.only or ["carrel", "q35"]
     if "microvm" in only:
         raise emulated.Failed("microvm has no PCI bus: say --only carrel, --only q35, or neither")
     emulated.say(f"{len(only)} guests, about {40 + 60 * len(only)} s on an idle machine ...")
     found = figures_of(output_of(options, only))
-    rows = [["", *(f"{name}, {UNITS[unit]}" for name, *_, unit in LOADS)]]
+    rows = [["", *(f"{name}, {UNITS[unit]}" for name, _, unit in LOADS)]]
     for vmm in only:
         rows.append([vmm, *(number(found.get(vmm, {}).get(i), 1) for i in range(len(LOADS)))])
     if len(only) > 1:

@@ -74,17 +74,18 @@ def cache_folder():
     return folder
 
 
-def measure_program():
-    """measure.c, compiled when it's newer than the program in the cache."""
-    program = os.path.join(cache_folder(), "measure")
-    if not os.path.exists(program) or os.path.getmtime(program) < max(map(os.path.getmtime, SOURCES)):
-        part = f"{program}.{os.getpid()}"
+def program(source, *others):
+    """A C program of ours for inside, compiled when one of its sources is newer than what is in the cache."""
+    name = os.path.splitext(os.path.basename(source))[0]
+    path = os.path.join(cache_folder(), name)
+    if not os.path.exists(path) or os.path.getmtime(path) < max(map(os.path.getmtime, (source, *others))):
+        part = f"{path}.{os.getpid()}"
         try:
-            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-static", "-o", part, MEASURE], check=True)
+            subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-static", "-o", part, source], check=True)
         except (OSError, subprocess.CalledProcessError) as error:
-            raise Failed(f"couldn't compile {MEASURE} ({error}); install gcc and libc6-dev") from error
-        os.replace(part, program)
-    return program
+            raise Failed(f"couldn't compile {source} ({error}); install gcc and libc6-dev") from error
+        os.replace(part, path)
+    return path
 
 
 def find_rom(name):
@@ -97,7 +98,7 @@ def find_rom(name):
 def kvm_host_options(host, folder):
     initrd = os.path.join(folder, "initrd")
     tool("make-initrd", "--bench", "reboot", "-o", initrd)
-    options = ["--with", measure_program(), "--add", f"{initrd}:{INITRD_PATH}", "--memory", host.memory]
+    options = ["--with", program(*SOURCES), "--add", f"{initrd}:{INITRD_PATH}", "--memory", host.memory]
     options += ["--append", host.append] if host.append else []
     options += ["--icount"] if host.icount else ["--cpus", str(host.cpus)]
     for name in host.kernels:
