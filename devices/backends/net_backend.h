@@ -67,6 +67,8 @@ class NetBackend {
     virtual ssize_t receive(unsigned pair, std::span<const iovec> pieces) = 0;
     // One frame: its bytes with the header; -EAGAIN: keep it, room() follows; another -errno: it is lost.
     virtual ssize_t send(unsigned pair, std::span<const iovec> pieces) = 0;
+    // No more of them for now: what send() has gathered goes out. After each run of send(), however it ended.
+    virtual void flush(unsigned /*pair*/) {}
 };
 
 }  // namespace carrel

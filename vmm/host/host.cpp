@@ -1,7 +1,3 @@
-#include <sys/resource.h>
-#include <sched.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include "vmm/host/host.h"
 
 #include <sys/epoll.h>
@@ -51,10 +47,7 @@ Result<Guest*> Host::add(const MachineConfig& config, std::function<void(const G
 Result<void> Host::start() {
     give_back_code();
     for (const auto& guest : guests_) TRY(guest->start());
-    TRY_ASSIGN(io_thread_, Thread::start("io", [this] {
-        if (const char* n = getenv("IONICE")) { errno = 0; setpriority(PRIO_PROCESS, (id_t)gettid(), atoi(n)); }
-        if (getenv("IOBATCH")) { sched_param q{}; sched_setscheduler(0, SCHED_BATCH, &q); }
-        io_->run(); }));
+    TRY_ASSIGN(io_thread_, Thread::start("io", [this] { io_->run(); }));
     return {};
 }
 
