@@ -1,4 +1,4 @@
-// Walks RSDP -> XSDT or RSDT -> FADT, MADT; looks for _S5_ in the DSDT. Section numbers are ACPI 6.5's.
+// Walks RSDP -> XSDT or RSDT -> FADT, MADT, MCFG; looks for _S5_ in the DSDT. Section numbers are ACPI 6.5's.
 #include "lib/acpi.h"
 
 #include "lib/physical.h"
@@ -109,11 +109,18 @@ void read_fadt(std::uint64_t fadt) {
     find_s5(tables.dsdt);
 }
 
+// PCI Firmware Specification 3.2, table 4-3: the first entry, which is bus 0's.
+void read_mcfg(std::uint64_t mcfg) {
+    constexpr std::uint32_t kFirstEntry = 44;
+    if (length_of(mcfg) >= kFirstEntry + 16) tables.ecam = read_physical<std::uint64_t>(mcfg + kFirstEntry);
+}
+
 void read_table(std::uint64_t table) {
     const auto name = read_physical<std::uint32_t>(table);
     note_checksum(table);
     if (name == signature("FACP")) read_fadt(table);
     if (name == signature("APIC")) read_madt(table);
+    if (name == signature("MCFG")) read_mcfg(table);
 }
 
 void read_root(std::uint64_t root, unsigned pointer_size) {

@@ -17,6 +17,7 @@ struct Acpi {
     static constexpr unsigned kIsaIrqs = 16;
 
     std::uint64_t fadt = 0, madt = 0, dsdt = 0;  // physical addresses, 0 when missing
+    std::uint64_t ecam = 0;  // PCI configuration space of bus 0 as memory; 0 without an MCFG
     unsigned bad_checksums = 0;
 
     unsigned cpu_count = 0;  // enabled CPUs; only MAX_CPUS of them are kept
