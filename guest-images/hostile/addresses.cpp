@@ -146,7 +146,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> address_cases() {
+Cases address_cases() {
     return kCases;
 }
 

@@ -2,7 +2,6 @@
 // rules.
 #pragma once
 #include <cstdint>
-#include <span>
 
 #include "hostile/driver.h"
 
@@ -55,16 +54,31 @@ struct Case {
     bool goes_on = true;  // afterwards the queue can be used as it is, unless the device says NEEDS_RESET
 };
 
+// Some cases that somebody else owns. (Clang can't compile the standard library's <span> without
+// floating-point registers.)
+class Cases {
+  public:
+    constexpr Cases() = default;
+    template <unsigned kCount>
+    constexpr Cases(const Case (&cases)[kCount]) : first_(cases), count_(kCount) {}
+    constexpr const Case* begin() const { return first_; }
+    constexpr const Case* end() const { return first_ + count_; }
+
+  private:
+    const Case* first_ = nullptr;
+    unsigned count_ = 0;
+};
+
 // The families; each in its own file. The last are for a device as a whole and run on its first queue.
-std::span<const Case> chain_cases();
-std::span<const Case> address_cases();
-std::span<const Case> ring_cases();
-std::span<const Case> register_cases();
-std::span<const Case> reset_cases();
-std::span<const Case> message_cases();
-std::span<const Case> config_cases();
-std::span<const Case> bar_cases();
-std::span<const Case> processor_cases();
+Cases chain_cases();
+Cases address_cases();
+Cases ring_cases();
+Cases register_cases();
+Cases reset_cases();
+Cases message_cases();
+Cases config_cases();
+Cases bar_cases();
+Cases processor_cases();
 
 // Where another device's registers are; 0: there is no other.
 std::uint32_t other_bar(const Attack& attack);

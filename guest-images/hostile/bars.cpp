@@ -1,4 +1,6 @@
 // BARs moved to where they shouldn't be, and while traffic runs. PCI 3.0, section 6.2.5.
+#include <initializer_list>
+
 #include "hostile/attack.h"
 
 namespace guest {
@@ -112,7 +114,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> bar_cases() {
+Cases bar_cases() {
     return kCases;
 }
 

@@ -139,7 +139,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> chain_cases() {
+Cases chain_cases() {
     return kCases;
 }
 

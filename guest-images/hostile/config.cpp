@@ -1,5 +1,7 @@
 // Configuration space and registers by every width, at every offset, through every door. PCI 3.0,
 // section 6.2; PCI Express 5.0, section 7.2.2; VIRTIO 1.3, sections 4.1.3.1 and 4.1.4.9.
+#include <initializer_list>
+
 #include "hostile/attack.h"
 
 namespace guest {
@@ -147,7 +149,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> config_cases() {
+Cases config_cases() {
     return kCases;
 }
 

@@ -5,6 +5,8 @@
 //
 // The cases that write to a disk write sector 8 and no other. The first disk that can be written should be of
 // little value all the same.
+#include <initializer_list>
+
 #include "hostile/attack.h"
 #include "hostile/second.h"
 #include "lib/boot_info.h"
@@ -61,7 +63,7 @@ bool fits(const Case& test, bool packed) {
     return test.rings == Rings::kBoth || (test.rings == Rings::kPacked) == packed;
 }
 
-void run_all(Driver& driver, unsigned queue, bool packed, std::span<const Case> cases) {
+void run_all(Driver& driver, unsigned queue, bool packed, Cases cases) {
     for (const Case& test : cases) {
         Attack attack{driver, queue, packed};
         if (fits(test, packed)) run(attack, test);

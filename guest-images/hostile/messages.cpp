@@ -1,5 +1,7 @@
 // MSI-X: vectors that don't exist, messages to nowhere, tables that change under fire. PCI 3.0,
 // section 6.8.2; VIRTIO 1.3, section 4.1.5.1.2.
+#include <initializer_list>
+
 #include "hostile/attack.h"
 #include "lib/apic_x86.h"
 #include "lib/clock_x86.h"
@@ -135,7 +137,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> message_cases() {
+Cases message_cases() {
     return kCases;
 }
 

@@ -65,8 +65,8 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> processor_cases() {
-    return second_is_there() ? std::span<const Case>(kCases) : std::span<const Case>();
+Cases processor_cases() {
+    return second_is_there() ? Cases(kCases) : Cases();
 }
 
 }  // namespace guest

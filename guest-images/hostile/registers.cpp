@@ -1,5 +1,7 @@
 // The common configuration and the doorbells, used at the wrong time or with values that can't be.
 // VIRTIO 1.3, sections 2.1, 2.2, 3.1, 4.1.4.3 and 4.1.5.2.
+#include <initializer_list>
+
 #include "hostile/attack.h"
 #include "lib/clock_x86.h"
 
@@ -164,7 +166,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> register_cases() {
+Cases register_cases() {
     return kCases;
 }
 

@@ -84,7 +84,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> reset_cases() {
+Cases reset_cases() {
     return kCases;
 }
 

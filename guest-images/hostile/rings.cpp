@@ -1,4 +1,6 @@
 // Rings that are wrong: links, heads, indices, laps, events. VIRTIO 1.3, sections 2.7 and 2.8.
+#include <initializer_list>
+
 #include "hostile/attack.h"
 #include "lib/physical.h"
 
@@ -162,7 +164,7 @@ constexpr Case kCases[] = {
 
 }  // namespace
 
-std::span<const Case> ring_cases() {
+Cases ring_cases() {
     return kCases;
 }
 
