@@ -1,5 +1,5 @@
-// Opener and Spawner: the only ways from a path to a descriptor and from a name to a process (DESIGN.md
-// section 10).
+// Opener and Spawner (spawner.h): the only ways from a path to a descriptor and from a name to a process
+// (DESIGN.md section 10).
 //
 // In-process today, a broker process later: nothing below vmm/host calls open(2), stat(2) or exec(2) by
 // itself. Devices get descriptors, never paths.
