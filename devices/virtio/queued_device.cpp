@@ -41,38 +41,48 @@ const char* QueuedDevice::activate(const Activation& activation) {
 
 void QueuedDevice::notify(uint16_t queue) {
     MutexLock lock(mutex_);
-    if (!active_ || quiet_ || broken_ != nullptr || queue >= queues_.size() || !queues_[queue]) return;
-    const Turn turn = take_turn(queue, *queues_[queue]);
-    end_turn(queue);
+    if (!serving() || queue >= queues_.size() || !queues_[queue]) return;
+    const bool more = turn(queue);
     if (broken_ != nullptr) return;
     show(queue);
-    if (turn == Turn::kMore) events_->again(queue);
+    if (more) events_->again(queue);
 }
 
-QueuedDevice::Turn QueuedDevice::take_turn(uint16_t queue, VirtQueue& ring) {
-    busy_[queue] = false;
-    ring.disable_notifications();
+bool QueuedDevice::turn(uint16_t queue) {
     unsigned left = kMostChains;
-    do {
-        for (;;) {
-            // An empty look counts, too: a driver could take a chain back and offer it again for ever.
-            if (left-- == 0) return Turn::kMore;
-            auto next = ring.pop();
-            if (std::holds_alternative<Empty>(next)) break;
-            if (auto* chain = std::get_if<DescriptorChain>(&next)) {
-                serve(queue, std::move(*chain));
-            } else if (std::holds_alternative<Malformed>(next)) {
-                malformed_.fetch_add(1, std::memory_order_relaxed);
-            } else if (const auto* error = std::get_if<QueueError>(&next)) {
-                fail(error->reason);
-                return Turn::kDone;
-            } else {  // Busy: publish() goes on when a chain has ended
-                busy_[queue] = true;
-                return Turn::kDone;
-            }
+    while (left != 0) {
+        auto chain = take(queue);
+        if (!chain) break;
+        serve(queue, std::move(*chain));
+        --left;
+    }
+    end_turn(queue);
+    return left == 0;
+}
+
+std::optional<DescriptorChain> QueuedDevice::take(uint16_t queue) {
+    if (queue >= queues_.size() || !queues_[queue] || broken_ != nullptr) return std::nullopt;
+    VirtQueue& ring = *queues_[queue];
+    busy_[queue] = false;
+    for (bool told = false;;) {
+        auto next = ring.pop();
+        if (auto* chain = std::get_if<DescriptorChain>(&next)) {
+            ring.disable_notifications();
+            return std::move(*chain);
+        } else if (std::holds_alternative<Empty>(next)) {
+            // One more look: a driver could take a chain back and offer it again for ever.
+            if (!ring.enable_notifications() || told) return std::nullopt;
+            told = true;
+        } else if (std::holds_alternative<Malformed>(next)) {
+            malformed_.fetch_add(1, std::memory_order_relaxed);
+        } else if (const auto* error = std::get_if<QueueError>(&next)) {
+            fail(error->reason);
+            return std::nullopt;
+        } else {  // Busy: publish() goes on when a chain has ended
+            busy_[queue] = true;
+            return std::nullopt;
         }
-    } while (ring.enable_notifications());
-    return Turn::kDone;
+    }
 }
 
 void QueuedDevice::show(uint16_t queue) {

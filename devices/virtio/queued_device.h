@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include "devices/virtio/queue/virt_queue.h"
@@ -32,6 +33,10 @@ class QueuedDevice : public VirtioDevice {
     // devices.
     static constexpr unsigned kMostChains = 128;
 
+    // What a doorbell means, or again(): all chains that there are, within bounds, are served. A device that
+    // has use for a chain only when something comes for it doesn't do that, but take()s one by one. True:
+    // call again, there is work left.
+    virtual bool turn(uint16_t queue) REQUIRES(mutex_);
     // Its turn ends with the chain completed, or kept for later.
     virtual void serve(uint16_t queue, DescriptorChain chain) REQUIRES(mutex_) = 0;
     // All chains of a turn have been served: what was only noted goes out in one system call.
@@ -41,7 +46,16 @@ class QueuedDevice : public VirtioDevice {
     // failed finds the device not active() and is abandoned, too.
     virtual bool drain(bool, Nanoseconds) REQUIRES(mutex_) { return true; }
 
+    // The next chain, while serving(). Nothing: turn() comes when there is one. Between two publish() at most
+    // as many as the queue has room for, those that were malformed and went back among them.
+    std::optional<DescriptorChain> take(uint16_t queue) REQUIRES(mutex_);
+
+    // How many descriptors it has, of one that is ready.
+    uint16_t ring_size(uint16_t queue) const REQUIRES(mutex_) { return queues_[queue]->size(); }
+
     bool active() const REQUIRES(mutex_) { return active_; }
+    // Active, and neither quiet nor broken.
+    bool serving() const REQUIRES(mutex_) { return active_ && !quiet_ && broken_ == nullptr; }
     uint64_t accepted() const REQUIRES(mutex_) { return features_; }
     GuestMemory& memory() const { return *memory_; }
     DeviceEvents& events() const { return *events_; }
@@ -52,9 +66,7 @@ class QueuedDevice : public VirtioDevice {
     mutable Mutex mutex_;
 
   private:
-    enum class Turn { kDone, kMore };
     void show(uint16_t queue) REQUIRES(mutex_);  // completions, and an interrupt where the driver wants it
-    Turn take_turn(uint16_t queue, VirtQueue& ring) REQUIRES(mutex_);
     void fail(const char* reason) REQUIRES(mutex_);
     void close() REQUIRES(mutex_);
 

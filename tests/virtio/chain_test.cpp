@@ -193,3 +193,47 @@ TEST_CASE(
     for (size_t i = 1; i < runs.size(); i += 2) pool.give_back(runs[i], PiecePool::kUnit + 1);
     CHECK(pool.take(100 * PiecePool::kUnit) == runs[0]);
 }
+
+TEST_CASE("chain: put back, the next pop() finds it again, and those behind it in their order") {
+    Rig rig(GENERATE(kSplit, kSplitEvents, kPacked, kPackedEvents));
+    for (uint64_t lap = 0; lap < 20; ++lap) {  // round the ring, several times
+        rig.driver->add({{kData, 8}, {kData + 0x100, 16, true}});
+        rig.driver->add({{kData + 0x200, 24}});
+        rig.driver->add({{kData + 0x300, 32}, {kData + 0x400, 40}});
+        rig.driver->publish();
+        DescriptorChain first = pop_chain(*rig.queue);
+        DescriptorChain second = pop_chain(*rig.queue);
+        DescriptorChain third = pop_chain(*rig.queue);
+        first.complete(3);
+        third.put_back();
+        second.put_back();
+        CHECK(rig.queue->in_flight() == 0);
+        rig.queue->publish();
+        if (lap % 2 == 1) REQUIRE(rig.reopen());
+        second = pop_chain(*rig.queue);
+        CHECK(second.readable_bytes() == 24);
+        third = pop_chain(*rig.queue);
+        CHECK(third.readable_bytes() == 72);
+        CHECK(pop_words(*rig.queue).empty());
+        second.complete(0);
+        third.complete(0);
+        rig.queue->publish();
+        int used = 0;
+        while (rig.driver->get_used()) ++used;
+        CHECK(used == 3);
+    }
+}
+
+TEST_CASE("chain: put back after a malformed one behind it has gone back, it goes back, too") {
+    Rig rig(GENERATE(kSplit, kPacked));
+    rig.driver->add({{kData, 8}});
+    rig.driver->add({{kLowEnd, 8}});  // not RAM
+    rig.driver->publish();
+    DescriptorChain first = pop_chain(*rig.queue);
+    CHECK(pop_words(*rig.queue).starts_with("malformed"));
+    first.put_back();
+    rig.queue->publish();
+    CHECK(pop_words(*rig.queue).empty());
+    CHECK(rig.driver->get_used());
+    CHECK(rig.driver->get_used());
+}

@@ -48,8 +48,9 @@ struct Used {
 
 class Driver {
   public:
-    Driver(GuestMemory& memory, uint16_t size, const QueueFeatures& features)
-        : memory_(memory), size_(size), features_(features) {}
+    // Its areas lie `shift` bytes behind the addresses above.
+    Driver(GuestMemory& memory, uint16_t size, const QueueFeatures& features, uint64_t shift)
+        : memory_(memory), size_(size), features_(features), shift_(shift) {}
     virtual ~Driver() = default;
     Driver(const Driver&) = delete;
     Driver& operator=(const Driver&) = delete;
@@ -88,11 +89,15 @@ class Driver {
     GuestMemory& memory_;
     const uint16_t size_;
     const QueueFeatures features_;
+    const uint64_t shift_;
+    const uint64_t descriptors_ = kDescriptors + shift_;
+    const uint64_t driver_area_ = kDriverArea + shift_;
+    const uint64_t device_area_ = kDeviceArea + shift_;
 };
 
 class SplitDriver final : public Driver {
   public:
-    SplitDriver(GuestMemory& memory, uint16_t size, QueueFeatures features);
+    SplitDriver(GuestMemory& memory, uint16_t size, QueueFeatures features, uint64_t shift = 0);
 
     uint16_t add(const Buffers& buffers) override;
     uint16_t add_indirect(const Buffers& buffers, uint64_t table, unsigned flags = 0) override;
@@ -105,7 +110,7 @@ class SplitDriver final : public Driver {
     void set_descriptor(uint64_t table, size_t index, const SplitDescriptor& descriptor);
     void offer(uint16_t head);  // an entry of the available ring, not yet visible
     uint16_t available() const { return available_; }
-    uint16_t used_index() const { return peek<uint16_t>(kDeviceArea + kRingIndex); }
+    uint16_t used_index() const { return peek<uint16_t>(device_area_ + kRingIndex); }
 
   private:
     uint16_t take_free();
@@ -118,7 +123,7 @@ class SplitDriver final : public Driver {
 
 class PackedDriver final : public Driver {
   public:
-    PackedDriver(GuestMemory& memory, uint16_t size, QueueFeatures features);
+    PackedDriver(GuestMemory& memory, uint16_t size, QueueFeatures features, uint64_t shift = 0);
 
     uint16_t add(const Buffers& buffers) override;
     uint16_t add_indirect(const Buffers& buffers, uint64_t table, unsigned flags = 0) override;
@@ -144,6 +149,7 @@ class PackedDriver final : public Driver {
     bool seen_wrap_ = true;
 };
 
-std::unique_ptr<Driver> make_driver(GuestMemory& memory, uint16_t size, const QueueFeatures& features);
+std::unique_ptr<Driver> make_driver(GuestMemory& memory, uint16_t size, const QueueFeatures& features,
+                                    uint64_t shift = 0);
 
 }  // namespace carrel::virtio::test

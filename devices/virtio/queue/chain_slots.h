@@ -46,6 +46,7 @@ struct ChainSlot {
     uint32_t writable_bytes;
     uint16_t id;           // split: the chain's head; packed: the buffer's id
     uint16_t descriptors;  // by how much it moves the ring's indices on
+    uint16_t place;        // the ring's next_avail before it was taken
     uint16_t readable_count;
     uint16_t writable_count;
     ChainSlot* next_free;

@@ -49,6 +49,9 @@ ChainSlot& DescriptorChain::end() {
 void DescriptorChain::complete(uint32_t written) {
     queue_->complete(end(), written);
 }
+void DescriptorChain::put_back() {
+    queue_->put_back(end());
+}
 void DescriptorChain::abandon() {
     queue_->abandon(end());
 }

@@ -36,6 +36,10 @@ class [[nodiscard]] DescriptorChain {
     // Gives the chain back: the first `written` bytes of writable() hold data. The driver sees it after the
     // queue's next publish().
     void complete(uint32_t written);
+    // As if it had never been taken: the queue's next pop() finds it again. For the chain that was taken
+    // last, of those that are still in flight. Where one that was malformed has gone back after it, it can't
+    // be, and goes back, too, with length 0.
+    void put_back();
     // In a reset: nothing is given back, and the queue is of no further use.
     void abandon();
 

@@ -36,6 +36,16 @@ void PackedRing::advance(uint16_t& place, bool& wrap, uint16_t by) const {
     if (turned) wrap = !wrap;
 }
 
+bool PackedRing::untake(uint16_t place, uint16_t descriptors) {
+    uint16_t behind = place;
+    bool turned = false;
+    advance(behind, turned, descriptors);
+    if (behind != state_.next_avail) return false;
+    state_.next_avail = place;
+    if (turned) state_.avail_wrap = !state_.avail_wrap;
+    return true;
+}
+
 uint16_t PackedRing::flags_at(uint16_t place) const {
     return load_acquire<uint16_t>(descriptor(place) + offsetof(PackedDescriptor, flags));
 }

@@ -20,6 +20,7 @@ class PackedRing {
     Complaint map();
     Found find(ChainBuilder& chain, uint16_t room);
     void take(const Found& found) { advance(state_.next_avail, state_.avail_wrap, found.descriptors); }
+    bool untake(uint16_t place, uint16_t descriptors);
     void put_used(uint16_t id, uint16_t descriptors, uint32_t written);
     bool publish(uint16_t used);
     void set_notifications(bool on);

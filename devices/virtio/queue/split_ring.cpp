@@ -74,6 +74,12 @@ Complaint SplitRing::walk_indirect(const SplitDescriptor& descriptor, ChainBuild
     return "a loop in an indirect table";  // 2.7.5.2
 }
 
+bool SplitRing::untake(uint16_t place, uint16_t) {
+    if (static_cast<uint16_t>(place + 1) != state_.next_avail) return false;
+    state_.next_avail = place;
+    return true;
+}
+
 void SplitRing::put_used(uint16_t id, uint16_t, uint32_t written) {
     const size_t entry = place(state_.next_used++);
     std::byte* const to = used_ + kRingEntries + entry * kUsedEntry;

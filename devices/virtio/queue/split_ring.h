@@ -24,6 +24,9 @@ class SplitRing {
     // by now.
     Found find(ChainBuilder& chain, uint16_t room);
     void take(const Found&) { ++state_.next_avail; }
+    // The other way, for the chain that was taken at `place` (next_avail of that time); false: it wasn't the
+    // last.
+    bool untake(uint16_t place, uint16_t descriptors);
     // Writes a used element, not yet visible.
     void put_used(uint16_t id, uint16_t descriptors, uint32_t written);
     // Makes the last `used` of them visible; whether the driver wants an interrupt for that.

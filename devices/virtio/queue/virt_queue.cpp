@@ -75,6 +75,7 @@ PopResult VirtQueue::deliver(const Found& found) {
     }
     slot->id = found.id;
     slot->descriptors = found.descriptors;
+    slot->place = state_.next_avail;
     slot->readable_count = builder_.readable_pieces();
     slot->writable_count = static_cast<uint16_t>(pieces.size() - slot->readable_count);
     slot->readable_bytes = builder_.readable_bytes();
@@ -129,7 +130,7 @@ bool VirtQueue::enable_notifications() {
 }
 
 void VirtQueue::disable_notifications() {
-    if (state_.broken) return;
+    if (state_.broken || !state_.notifications) return;
     state_.notifications = false;
     std::visit([](auto& ring) { ring.set_notifications(false); }, ring_);
 }
@@ -152,6 +153,16 @@ void VirtQueue::complete(ChainSlot& slot, uint32_t written) {
     CHECK_MSG(written <= slot.writable_bytes, "more was written than the chain has room for");
     close_windows(slot, written);  // before the used index tells that the data is there
     put_used(slot.id, slot.descriptors, written);
+    slots_.give_back(slot);
+}
+
+void VirtQueue::put_back(ChainSlot& slot) {
+    const bool last =
+        !state_.broken &&
+        std::visit([&](auto& ring) { return ring.untake(slot.place, slot.descriptors); }, ring_);
+    if (!last) return complete(slot, 0);
+    close_windows(slot, 0);
+    out_ = static_cast<uint16_t>(out_ - slot.descriptors);
     slots_.give_back(slot);
 }
 

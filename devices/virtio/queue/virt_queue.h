@@ -94,6 +94,7 @@ class VirtQueue {
     QueueError break_down(Complaint complaint);
     void put_used(uint16_t id, uint16_t descriptors, uint32_t written);
     void complete(ChainSlot& slot, uint32_t written);
+    void put_back(ChainSlot& slot);
     void abandon(ChainSlot& slot);
     void close_windows(const ChainSlot& slot, uint32_t written);
 

@@ -1,0 +1,89 @@
+// What a network interface and its driver say to each other. VIRTIO 1.3, sections 5.1.2 to 5.1.6.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "devices/backends/net_backend.h"
+#include "devices/virtio/features.h"
+
+namespace carrel::virtio {
+
+// 5.1.3
+inline constexpr uint64_t kNetCsum = feature(0);  // we finish checksums for the driver
+inline constexpr uint64_t kNetGuestCsum = feature(1);
+inline constexpr uint64_t kNetCtrlGuestOffloads = feature(2);
+inline constexpr uint64_t kNetMtu = feature(3);
+inline constexpr uint64_t kNetMac = feature(5);
+inline constexpr uint64_t kNetGuestTso4 = feature(7);
+inline constexpr uint64_t kNetGuestTso6 = feature(8);
+inline constexpr uint64_t kNetGuestEcn = feature(9);
+inline constexpr uint64_t kNetHostTso4 = feature(11);
+inline constexpr uint64_t kNetHostTso6 = feature(12);
+inline constexpr uint64_t kNetHostEcn = feature(13);
+inline constexpr uint64_t kNetMergeable = feature(15);  // VIRTIO_NET_F_MRG_RXBUF
+inline constexpr uint64_t kNetStatus = feature(16);
+inline constexpr uint64_t kNetCtrl = feature(17);  // VIRTIO_NET_F_CTRL_VQ
+inline constexpr uint64_t kNetCtrlRx = feature(18);
+inline constexpr uint64_t kNetCtrlRxExtra = feature(20);
+inline constexpr uint64_t kNetMultiqueue = feature(22);
+inline constexpr uint64_t kNetCtrlMac = feature(23);
+inline constexpr uint64_t kNetGuestUso4 = feature(54);
+inline constexpr uint64_t kNetGuestUso6 = feature(55);
+inline constexpr uint64_t kNetHostUso = feature(56);
+
+// What the driver takes unfinished, and may change while it runs (5.1.6.5.6).
+inline constexpr uint64_t kNetGuestOffloads =
+    kNetGuestCsum | kNetGuestTso4 | kNetGuestTso6 | kNetGuestEcn | kNetGuestUso4 | kNetGuestUso6;
+// Of these, those that make frames larger than the wire's.
+inline constexpr uint64_t kNetGuestLarge = kNetGuestTso4 | kNetGuestTso6 | kNetGuestUso4 | kNetGuestUso6;
+inline constexpr uint64_t kNetHostOffloads =
+    kNetCsum | kNetHostTso4 | kNetHostTso6 | kNetHostEcn | kNetHostUso;
+
+// 5.1.4
+struct NetConfigSpace {
+    std::array<uint8_t, 6> mac;
+    uint16_t status;
+    uint16_t max_virtqueue_pairs;
+    uint16_t mtu;
+};
+static_assert(sizeof(NetConfigSpace) == 12);
+inline constexpr uint16_t kNetLinkUp = 1;
+
+// 5.1.6: flags and gso_type of NetHeader.
+enum NetHeaderFlag : uint8_t { kNetNeedsCsum = 1, kNetDataValid = 2 };
+enum NetSegmentation : uint8_t { kGsoNone = 0, kGsoTcp4 = 1, kGsoTcp6 = 4, kGsoUdp = 5, kGsoEcn = 0x80 };
+
+// 5.1.6.5: a command is its class, its number and its data; the answer is one byte.
+struct NetCommand {
+    uint8_t command_class;
+    uint8_t command;
+};
+enum NetAck : uint8_t { kNetOk = 0, kNetError = 1 };
+enum NetCommandClass : uint8_t { kNetRx = 0, kNetMacTable = 1, kNetPairs = 4, kNetOffloads = 5 };
+// 5.1.6.5.1, kNetRx: each with one byte, on or off. From kNetAllUnicast on with VIRTIO_NET_F_CTRL_RX_EXTRA.
+enum NetRxCommand : uint8_t {
+    kNetPromiscuous = 0,
+    kNetAllMulticast = 1,
+    kNetAllUnicast = 2,
+    kNetNoMulticast = 3,
+    kNetNoUnicast = 4,
+    kNetNoBroadcast = 5,
+    kNetRxCommands
+};
+enum NetMacCommand : uint8_t { kNetTableSet = 0, kNetAddressSet = 1 };  // 5.1.6.5.2
+enum NetPairsCommand : uint8_t { kNetPairsSet = 0 };                    // 5.1.6.5.5
+enum NetOffloadsCommand : uint8_t { kNetOffloadsSet = 0 };              // 5.1.6.5.6
+
+// Of Ethernet: what every frame begins with, and the most that one is: 65,535 bytes of IP (segmentation is
+// the receiver's), with two VLAN tags.
+struct EthernetHeader {
+    std::array<uint8_t, 6> to;
+    std::array<uint8_t, 6> from;
+    uint16_t type;
+};
+static_assert(sizeof(EthernetHeader) == 14);
+inline constexpr uint32_t kVlanTags = 8;
+inline constexpr uint32_t kLargestFrame = 65535 + sizeof(EthernetHeader) + kVlanTags;
+
+}  // namespace carrel::virtio
