@@ -70,9 +70,12 @@ class FakeBackend final : public NetBackend {
             frame.insert(frame.end(), bytes, bytes + piece.iov_len);
         }
         sent.push_back(frame);
+        flushed = false;
         sent_on.insert(pair);
         return static_cast<ssize_t>(frame.size());
     }
+
+    void flush(unsigned) override { flushed = true; }
 
     // A frame from outside, with a header of zeros or another.
     void offer(const Bytes& frame, const NetHeader& header = {}, unsigned pair = 0) {
@@ -106,6 +109,7 @@ class FakeBackend final : public NetBackend {
     std::vector<bool> watched;
     uint64_t receives = 0;
     bool full = false;
+    bool flushed = true;  // since the last frame
     int fail_send = 0, fail_receive = 0;
     std::vector<Bytes> sent;
     std::set<unsigned> sent_on;

@@ -201,6 +201,7 @@ TEST_CASE("net: frames out, from any pieces, their headers with them") {
     side.on(1).add(buffers);
     side.kick(1);
     REQUIRE(side.backend.sent.size() == 2);
+    CHECK(side.backend.flushed);
     CHECK(payload(side.backend.sent[0]) == make_frame(1514));
     CHECK(payload(side.backend.sent[1]) == frame);
     CHECK(side.backend.sent[1][0] == kNetNeedsCsum);
@@ -219,6 +220,7 @@ TEST_CASE("net: where there is no room, a frame keeps its chain, and all go in o
     side.backend.full = false;
     side.backend.listener->room(0);
     REQUIRE(side.backend.sent.size() == 10);
+    CHECK(side.backend.flushed);
     for (uint8_t i = 0; i < 10; ++i) CHECK(payload(side.backend.sent[i]) == make_frame(60, i));
     for (int i = 0; i < 10; ++i) CHECK(side.on(1).get_used());
 }

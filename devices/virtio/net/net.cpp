@@ -172,6 +172,12 @@ void Net::room(unsigned pair) {
 
 // True: there may be more.
 bool Net::transmit(unsigned index) {
+    const bool more = send_frames(index);
+    backend_.flush(index);
+    return more;
+}
+
+bool Net::send_frames(unsigned index) {
     Pair& pair = *pairs_[index];
     for (unsigned left = kMostFrames; left != 0; --left) {
         auto chain = pair.waiting ? std::exchange(pair.waiting, std::nullopt) : take(pair.transmit);

@@ -85,6 +85,7 @@ class Net final : public QueuedDevice, private NetListener {
     void deliver(Pair& pair, size_t bytes) REQUIRES(mutex_);
     bool is_stale(const NetHeader& header) const REQUIRES(mutex_);
     bool transmit(unsigned index) REQUIRES(mutex_);
+    bool send_frames(unsigned index) REQUIRES(mutex_);
     size_t lay_out(const DescriptorChain& chain) REQUIRES(mutex_);
     static void count(std::atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
