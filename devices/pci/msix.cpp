@@ -17,22 +17,33 @@ Result<Msix> Msix::create(MessageInterrupts& source, uint16_t vectors) {
     return Msix(std::move(lines));
 }
 
-// A vector that the guest may be waiting for: its message reaches KVM, and what came meanwhile is delivered
-// (6.8.2.5). A message that KVM refuses is one that goes nowhere, as on real hardware.
-void Msix::refresh(uint16_t vector) {
-    if (!enabled() || masked(vector)) return;
+MsiMessage Msix::message(uint16_t vector) const {
     const MsixEntry& entry = entries_[vector];
-    const uint64_t address = uint64_t{entry.address_high} << 32 | entry.address_low;
-    if (!lines_[vector]->route(MsiMessage{address, entry.data}).ok()) return;
+    return {uint64_t{entry.address_high} << 32 | entry.address_low, entry.data};
+}
+
+// What came while the vector was masked, or on its way to KVM (6.8.2.5).
+void Msix::deliver_pending(uint16_t vector) {
     const uint64_t bit = uint64_t{1} << vector;
-    if ((pending_ & bit) == 0) return;
+    if (!enabled() || masked(vector) || !ready(vector) || (pending_ & bit) == 0) return;
     pending_ &= ~bit;
     lines_[vector]->signal();
 }
 
+std::optional<Msix::Route> Msix::next_route(uint16_t from) const {
+    for (uint16_t vector = from; enabled() && vector < vectors(); ++vector)
+        if (!masked(vector) && !ready(vector)) return Route{vector, lines_[vector].get(), message(vector)};
+    return std::nullopt;
+}
+
+void Msix::routed(const Route& route, bool good) {
+    routes_[route.vector] = good ? std::optional(route.message) : std::nullopt;
+    deliver_pending(route.vector);
+}
+
 void Msix::set_control(uint16_t control) {
     control_ = control;
-    for (uint16_t i = 0; i < vectors(); ++i) refresh(i);
+    for (uint16_t i = 0; i < vectors(); ++i) deliver_pending(i);
 }
 
 void Msix::read_table(uint64_t offset, std::span<std::byte> data) const {
@@ -52,7 +63,7 @@ void Msix::write_table(uint64_t offset, std::span<const std::byte> data) {
     const auto last = static_cast<uint16_t>((offset + length - 1) / sizeof(MsixEntry));
     for (uint16_t vector = first; vector <= last; ++vector) {
         entries_[vector].control &= MsixEntry::kMasked;  // the rest is reserved, 6.8.2.9
-        refresh(vector);
+        deliver_pending(vector);
     }
 }
 
@@ -65,7 +76,7 @@ void Msix::read_pending(uint64_t offset, std::span<std::byte> data) const {
 
 void Msix::signal(uint16_t vector) {
     if (vector >= vectors()) return;
-    if (masked(vector)) {
+    if (masked(vector) || !ready(vector)) {
         pending_ |= uint64_t{1} << vector;
     } else {
         lines_[vector]->signal();
@@ -73,8 +84,8 @@ void Msix::signal(uint16_t vector) {
 }
 
 void Msix::reset() {
-    for (const auto& line : lines_) line->unroute();
     std::ranges::fill(entries_, MsixEntry{});
+    std::ranges::fill(routes_, std::nullopt);
     pending_ = 0;
     control_ = 0;
 }

@@ -6,11 +6,16 @@
 //   │ low  rw   │ high   rw │   rw │ masked     rw │   │ was masked                   r- │
 //   └───────────┴───────────┴──────┴───────────────┘   └─────────────────────────────────┘
 //
+// Routing a message to KVM can take milliseconds, and whoever signals must not wait for it: so changes are
+// only noted here, and the owner routes them one after the other without the mutex that guards this
+// (next_route, routed).
+//
 // Missing: tables of more than 64 vectors (their pending bits would need more than a qword).
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -51,10 +56,26 @@ class Msix {
     void write_table(uint64_t offset, std::span<const std::byte> data);
     void read_pending(uint64_t offset, std::span<std::byte> data) const;
 
-    // Interrupts the guest, now or when it unmasks the vector. One that doesn't exist: nothing.
+    // Interrupts the guest, now, or when it unmasks the vector, or when its message is routed. One that
+    // doesn't exist: nothing.
     void signal(uint16_t vector);
 
+    // A vector whose message must be routed before it can be signalled.
+    struct Route {
+        uint16_t vector;
+        MessageInterrupt* line;  // lives as long as this
+        MsiMessage message;
+    };
+    // The first of these at `from` or behind it.
+    std::optional<Route> next_route(uint16_t from) const;
+    // KVM has it, or refused it: then it is tried again with the next change, and what is signalled until
+    // then is pending.
+    void routed(const Route& route, bool good);
+
+    // Everything as at the start; the lines' routes stay until unroute().
     void reset();
+    // A line of the vector's, for the owner to unroute after a reset.
+    MessageInterrupt& line(uint16_t vector) { return *lines_[vector]; }
     void save(ByteWriter& writer) const;
     // Fails `part` where it was saved with another number of vectors. `control` is message control as
     // restored.
@@ -62,14 +83,18 @@ class Msix {
 
   private:
     explicit Msix(std::vector<std::unique_ptr<MessageInterrupt>> lines)
-        : lines_(std::move(lines)), entries_(lines_.size()) {}
+        : lines_(std::move(lines)), entries_(lines_.size()), routes_(lines_.size()) {}
     bool masked(uint16_t vector) const {
         return (control_ & kFunctionMask) != 0 || (entries_[vector].control & MsixEntry::kMasked) != 0;
     }
-    void refresh(uint16_t vector);
+    MsiMessage message(uint16_t vector) const;
+    // KVM has the vector's message as it stands in the table.
+    bool ready(uint16_t vector) const { return routes_[vector] == message(vector); }
+    void deliver_pending(uint16_t vector);
 
     std::vector<std::unique_ptr<MessageInterrupt>> lines_;
     std::vector<MsixEntry> entries_;
+    std::vector<std::optional<MsiMessage>> routes_;  // what was routed last
     uint64_t pending_ = 0;
     uint16_t control_ = 0;
 };

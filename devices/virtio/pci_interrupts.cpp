@@ -65,11 +65,29 @@ bool PciInterrupts::intx_pending() const {
     return isr_ != 0 && !msix_.enabled();
 }
 
-void PciInterrupts::configure(uint16_t message_control, bool intx_disabled) {
+std::optional<pci::Msix::Route> PciInterrupts::next_route(uint16_t from) const {
     MutexLock lock(mutex_);
-    intx_disabled_ = intx_disabled;
-    msix_.set_control(message_control);
-    update_inta();
+    return msix_.next_route(from);
+}
+
+// Each vector once. Whoever changes one meanwhile comes here next.
+void PciInterrupts::route_changes() {
+    for (auto route = next_route(0); route; route = next_route(static_cast<uint16_t>(route->vector + 1))) {
+        const bool good = route->line->route(route->message).ok();
+        MutexLock lock(mutex_);
+        msix_.routed(*route, good);
+    }
+}
+
+void PciInterrupts::configure(uint16_t message_control, bool intx_disabled) {
+    MutexLock routing(routing_);
+    {
+        MutexLock lock(mutex_);
+        intx_disabled_ = intx_disabled;
+        msix_.set_control(message_control);
+        update_inta();
+    }
+    route_changes();
 }
 
 void PciInterrupts::read_table(uint64_t offset, std::span<std::byte> data) const {
@@ -78,8 +96,12 @@ void PciInterrupts::read_table(uint64_t offset, std::span<std::byte> data) const
 }
 
 void PciInterrupts::write_table(uint64_t offset, std::span<const std::byte> data) {
-    MutexLock lock(mutex_);
-    msix_.write_table(offset, data);
+    MutexLock routing(routing_);
+    {
+        MutexLock lock(mutex_);
+        msix_.write_table(offset, data);
+    }
+    route_changes();
 }
 
 void PciInterrupts::read_pending(uint64_t offset, std::span<std::byte> data) const {
@@ -100,10 +122,16 @@ void PciInterrupts::reset_device() {
 }
 
 void PciInterrupts::reset() {
-    MutexLock lock(mutex_);
-    msix_.reset();
-    intx_disabled_ = false;
-    forget();
+    MutexLock routing(routing_);
+    std::vector<MessageInterrupt*> lines;
+    {
+        MutexLock lock(mutex_);
+        msix_.reset();
+        intx_disabled_ = false;
+        forget();
+        for (uint16_t vector = 0; vector < msix_.vectors(); ++vector) lines.push_back(&msix_.line(vector));
+    }
+    for (MessageInterrupt* const line : lines) line->unroute();
 }
 
 void PciInterrupts::save(ByteWriter& writer) const {
@@ -115,13 +143,17 @@ void PciInterrupts::save(ByteWriter& writer) const {
 }
 
 void PciInterrupts::restore(ByteReader& part, uint16_t message_control, bool intx_disabled) {
-    MutexLock lock(mutex_);
-    msix_.restore(part, message_control);
-    for (uint16_t& vector : queue_vectors_) vector = existing(part.get<uint16_t>());
-    config_vector_ = existing(part.get<uint16_t>());
-    isr_ = part.get<uint8_t>() & (kQueue | kConfig);
-    intx_disabled_ = intx_disabled;
-    update_inta();
+    MutexLock routing(routing_);
+    {
+        MutexLock lock(mutex_);
+        msix_.restore(part, message_control);
+        for (uint16_t& vector : queue_vectors_) vector = existing(part.get<uint16_t>());
+        config_vector_ = existing(part.get<uint16_t>());
+        isr_ = part.get<uint8_t>() & (kQueue | kConfig);
+        intx_disabled_ = intx_disabled;
+        update_inta();
+    }
+    route_changes();
 }
 
 }  // namespace carrel::virtio

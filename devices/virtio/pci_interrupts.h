@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "devices/pci/msix.h"
@@ -12,7 +14,9 @@
 
 namespace carrel::virtio {
 
-// Any thread. Its mutex is the last in the order of locks.
+// Any thread. Its mutexes are the last in the order of locks. A message changes on a vCPU thread, with
+// `routing_` held and not `mutex_`: a device's thread that signals, and that serves other guests too, never
+// waits for KVM.
 class PciInterrupts {
   public:
     static constexpr uint16_t kNoVector = 0xffff;  // VIRTIO_MSI_NO_VECTOR
@@ -33,17 +37,17 @@ class PciInterrupts {
     // INTA is asked for, whether the guest lets it through or not (PCI 3.0, 6.2.3).
     bool intx_pending() const EXCLUDES(mutex_);
     // The guest wrote MSI-X's message control, or the command register.
-    void configure(uint16_t message_control, bool intx_disabled) EXCLUDES(mutex_);
+    void configure(uint16_t message_control, bool intx_disabled) EXCLUDES(routing_, mutex_);
 
     void read_table(uint64_t offset, std::span<std::byte> data) const EXCLUDES(mutex_);
-    void write_table(uint64_t offset, std::span<const std::byte> data) EXCLUDES(mutex_);
+    void write_table(uint64_t offset, std::span<const std::byte> data) EXCLUDES(routing_, mutex_);
     void read_pending(uint64_t offset, std::span<std::byte> data) const EXCLUDES(mutex_);
 
     // The function's reset; a device's own (status 0) forgets its vectors and ISR only.
-    void reset() EXCLUDES(mutex_);
+    void reset() EXCLUDES(routing_, mutex_);
     void reset_device() EXCLUDES(mutex_);
     void save(ByteWriter& writer) const EXCLUDES(mutex_);
-    void restore(ByteReader& part, uint16_t message_control, bool intx_disabled) EXCLUDES(mutex_);
+    void restore(ByteReader& part, uint16_t message_control, bool intx_disabled) EXCLUDES(routing_, mutex_);
 
   private:
     enum Isr : uint8_t { kQueue = 1, kConfig = 2 };
@@ -51,7 +55,10 @@ class PciInterrupts {
     void update_inta() REQUIRES(mutex_);
     uint16_t existing(uint16_t vector) const REQUIRES(mutex_);
     void forget() REQUIRES(mutex_);
+    void route_changes() REQUIRES(routing_) EXCLUDES(mutex_);
+    std::optional<pci::Msix::Route> next_route(uint16_t from) const EXCLUDES(mutex_);
 
+    Mutex routing_;  // before mutex_: messages go to KVM one at a time
     mutable Mutex mutex_;
     pci::Msix msix_ GUARDED_BY(mutex_);
     const std::unique_ptr<IrqLine> inta_;

@@ -367,7 +367,7 @@ Result<void> PciTransport::restore(ByteReader& reader) {
     interrupts_.restore(part, config_.get<uint16_t>(msix_ + kMsixControl), config_.intx_disabled());
     generation_ = part.get<uint8_t>();
     auto restored = part.ok() ? core_.restore(part) : damaged_state(name_);
-    if (restored.ok() && complete(part)) {
+    if (restored.ok()) {
         place_bar();
         bind_doorbells();
         return {};

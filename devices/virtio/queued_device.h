@@ -25,8 +25,7 @@ class QueuedDevice : public VirtioDevice {
     void resume() final EXCLUDES(mutex_);
     std::vector<QueueState> queue_states() const final EXCLUDES(mutex_);
 
-    // Chains that a driver got wrong and got back, since the start.
-    uint64_t malformed() const { return malformed_.load(std::memory_order_relaxed); }
+    uint64_t malformed() const final { return malformed_.load(std::memory_order_relaxed); }
 
   protected:
     // Chains taken in one notify(), so that a guest that never stops can't keep the thread from other

@@ -138,6 +138,7 @@ Result<void> TransportCore::restore(ByteReader& part) {
         queues_[i] = *state;
     }
     TRY(device_.restore(part));
+    if (!complete(part)) return damaged_state(device_.name());
     if (active != 0) activate();
     return {};
 }

@@ -67,6 +67,9 @@ class VirtioDevice {
     virtual void save(ByteWriter& writer) const = 0;
     // Of a device that is as after reset(); the bytes are hostile. activate() follows where it was active.
     virtual Result<void> restore(ByteReader& reader) = 0;
+
+    // Chains that its driver got wrong and got back, since it was made. Any thread.
+    virtual uint64_t malformed() const { return 0; }
 };
 
 }  // namespace carrel::virtio

@@ -39,7 +39,8 @@ void move_bar(unsigned turn) {
 void change_messages(unsigned turn) {
     target.set_vector(turn % 3, 0xfee00000, 32 + turn % 32, turn % 2 == 0);
     if (acpi().ecam == 0) return;
-    const auto control = static_cast<std::uint16_t>(turn % 4 == 0 ? 0 : kMsixEnable | kMsixFunctionMask);
+    const auto control =
+        static_cast<std::uint16_t>(turn % 8 == 0 ? 0 : kMsixEnable | (turn % 8 == 1 ? kMsixFunctionMask : 0));
     write_physical(ecam_address(target.slot(), target.msix() + kMsixControl), control);
 }
 

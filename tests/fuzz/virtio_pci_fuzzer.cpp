@@ -44,10 +44,13 @@ struct Machine {
 
     void rebuild() {
         require(now->device.quiesce(0));
+        // What was refused is tried again with the next write, whichever; then nothing is left to be pending.
+        const uint32_t control = now->side.capability(pci::kMsix) + 2;
+        now->side.set_config(control, now->side.config<uint16_t>(control));
         const auto bytes = now->side.saved();
         auto next = std::make_unique<Instance>(around);
         require(next->side.restores(bytes));
-        // A message that was refused before isn't any more, and takes its pending bit along.
+        // A message that is refused here isn't there, and takes its pending bit along.
         require(now->side.messages.refuse || next->side.saved() == bytes);
         now = std::move(next);
     }

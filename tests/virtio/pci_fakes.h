@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -45,17 +47,22 @@ class FakeMessages final : public MessageInterrupts {
   public:
     Result<std::unique_ptr<MessageInterrupt>> create() override {
         lines.push_back(std::make_shared<FakeLine>());
-        return std::unique_ptr<MessageInterrupt>(std::make_unique<Line>(lines.back(), refuse));
+        return std::unique_ptr<MessageInterrupt>(std::make_unique<Line>(lines.back(), *this));
     }
     std::vector<std::shared_ptr<FakeLine>> lines;
     bool refuse = false;  // routes, as KVM does where the message makes no sense
+    std::mutex hold;      // whoever has it keeps route() from returning, as KVM may
+    std::atomic<int> waiting = 0;
 
   private:
     class Line final : public MessageInterrupt {
       public:
-        Line(std::shared_ptr<FakeLine> line, const bool& refuse) : line_(std::move(line)), refuse_(refuse) {}
+        Line(std::shared_ptr<FakeLine> line, FakeMessages& all) : line_(std::move(line)), all_(all) {}
         Result<void> route(const MsiMessage& message) override {
-            if (refuse_) return host_error("refused");
+            ++all_.waiting;
+            const std::lock_guard held(all_.hold);
+            --all_.waiting;
+            if (all_.refuse) return host_error("refused");
             line_->message = message;
             line_->routed = true;
             return {};
@@ -66,7 +73,7 @@ class FakeMessages final : public MessageInterrupts {
 
       private:
         const std::shared_ptr<FakeLine> line_;
-        const bool& refuse_;
+        FakeMessages& all_;
     };
 };
 

@@ -158,6 +158,11 @@ void RunSession::tell_statistics(const GuestReport& report) {
         say(fmt::format("accesses that no device answered: {} port, {} MMIO", s.unmapped_ports,
                         s.unmapped_mmio));
     }
+    for (const MalformedChains& wrong : s.malformed) {
+        if (wrong.chains != 0)
+            say(fmt::format("{}: {} requests made no sense and went back unserved", wrong.device,
+                            wrong.chains));
+    }
 }
 
 int RunSession::refuse(const Error& error) {

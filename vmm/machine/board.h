@@ -66,6 +66,7 @@ class Board {
     bool transmit(uint16_t port, uint8_t size, std::span<const std::byte> data);
 
     // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
+    std::vector<MalformedChains> malformed() const { return virtio_.malformed(); }
     bool quiesce(Nanoseconds limit) { return virtio_.quiesce(limit); }
     void resume() { virtio_.resume(); }
     // All devices in a fixed order, vCPUs stopped, I/O quiesced.

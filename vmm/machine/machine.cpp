@@ -329,6 +329,9 @@ MachineStatistics Machine::statistics() const {
     }
     s.unmapped_ports += hardware_.board->ports().unmapped();
     s.unmapped_mmio += hardware_.board->mmio().unmapped();
+    auto malformed = hardware_.board->malformed();  // a rebuilt machine has the same devices
+    for (size_t i = 0; i < s.malformed.size(); ++i) malformed[i].chains += s.malformed[i].chains;
+    s.malformed = std::move(malformed);
     return s;
 }
 

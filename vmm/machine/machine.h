@@ -46,6 +46,7 @@ struct MachineStatistics {
     uint64_t exits = 0;  // to userspace
     uint64_t port_exits = 0, mmio_exits = 0, interrupted = 0, other_exits = 0;
     uint64_t unmapped_ports = 0, unmapped_mmio = 0;
+    std::vector<MalformedChains> malformed;  // the virtio devices in their order
 };
 
 // Threads: create() anywhere; then everything on the io thread, but for end(), which any thread may call.

@@ -1,5 +1,7 @@
 #include "vmm/machine/virtio_devices.h"
 
+#include <fmt/format.h>
+
 #include "devices/virtio/block/block.h"
 #include "devices/virtio/entropy.h"
 #include "vmm/base/check.h"
@@ -54,6 +56,14 @@ bool VirtioDevices::quiesce(Nanoseconds limit) {
 
 void VirtioDevices::resume() {
     for (const auto& device : devices_) device->resume();
+}
+
+std::vector<MalformedChains> VirtioDevices::malformed() const {
+    std::vector<MalformedChains> all;
+    std::map<std::string_view, unsigned> numbers;  // within a kind
+    for (const auto& device : devices_)
+        all.push_back({fmt::format("{} {}", device->name(), numbers[device->name()]++), device->malformed()});
+    return all;
 }
 
 bool VirtioDevices::place(Device& registers, std::optional<uint64_t> base, uint64_t size) {

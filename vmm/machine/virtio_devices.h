@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "devices/pci/bar_space.h"
@@ -26,6 +27,11 @@ struct VirtioWiring {
     pci::RootBus& pci;
 };
 
+struct MalformedChains {
+    std::string device;  // such as "virtio-blk 0"
+    uint64_t chains;
+};
+
 // Built and destroyed on the io thread, or while it doesn't run.
 class VirtioDevices final : public pci::BarSpace {
   public:
@@ -40,6 +46,9 @@ class VirtioDevices final : public pci::BarSpace {
     // What is in flight ends, and nothing new is taken up until resume(). False: not within `limit`.
     bool quiesce(Nanoseconds limit);
     void resume();
+
+    // What the drivers got wrong and got back, device by device.
+    std::vector<MalformedChains> malformed() const;
 
     bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override EXCLUDES(mutex_);
 
