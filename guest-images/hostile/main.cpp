@@ -84,7 +84,10 @@ void run_device(Driver& driver, bool packed) {
     if (const char* problem = driver.start()) fail(kName, virtio_name(driver.device.type()), ": ", problem);
 }
 
+// The first of each type.
 bool wanted(const Driver& driver) {
+    for (const Driver* other = drivers; other != &driver; ++other)
+        if (other->device.type() == driver.device.type()) return false;
     const Text only = option("device");
     return only.empty() || only == Text(virtio_name(driver.device.type()));
 }

@@ -1,5 +1,5 @@
-// usage: make_virtio_corpus FOLDER: writes virtio_pci/*, virtio_block/* and virtio_restore/*, the seed
-// corpora of the fuzz targets.
+// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_block/* and virtio_restore/*,
+// the seed corpora of the fuzz targets.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -55,6 +55,19 @@ int main(int argc, char** argv) {
         const auto disk = Block::create(*loop, image, "disk").value();
         write(folder / "virtio_restore/disk-running", state_of(1, *disk, true));
     }
+    // Commands of pci_fuzzer.cpp. BARs over each other, ECAM, RAM and the end; a register by the ports and by
+    // ECAM.
+    write(folder / "pci/bars",
+          {4, 0, 0, 2, 4, 0, 1, 2, 4, 1, 1, 2, 4, 2, 0, 2, 4, 4, 0, 2, 4, 3, 0, 7, 5, 3, 0, 0});
+    write(folder / "pci/ports",
+          {0x21, 0, 0x10, 0x10, 0, 0x80, 0x20, 4, 0x21, 4, 0xff, 0xff, 0xff, 0xff, 0x20, 4, 0x11, 6, 1, 2});
+    write(folder / "pci/ecam", {0x23, 0, 4, 0, 6, 0, 0, 0, 0x22, 4, 0, 1, 0, 0x32, 0xfc, 0xff, 0xff, 0x0f});
+    // Commands of msix_fuzzer.cpp: a vector's message and mask, switched on, its queue's, signalled, masked,
+    // unmasked, refused, moved to another function.
+    write(folder / "msix/one", {0x30, 0, 0, 0, 0xe0, 0xfe, 0, 0, 0, 0, 0x30, 8, 0x41, 0, 0, 0, 0, 0, 0,
+                                0,    2, 1, 5, 0,    4,    2, 3, 4, 2, 1,    6, 1,    4, 6, 1, 7, 4});
+    write(folder / "msix/changes", {2, 1, 5, 1, 0x20, 28,   0,  0, 0, 0, 4, 0x20, 24, 7, 0,
+                                    0, 0, 4, 6, 1,    0x20, 24, 8, 0, 0, 0, 4,    6,  1, 0x87});
     // Commands of virtio_pci_fuzzer.cpp. Started, a request (descriptor 0: 32 bytes at kData, writable), rung
     // for, and moved to another instance.
     const Bytes request{10, 1, 1, 6, 0, 4, 0, 32, 0, 2, 0, 8, 0, 11, 8, 0};

@@ -103,7 +103,7 @@ void step(std::unique_ptr<Function>& f, Script& script) {
         }
         case 2: return configure(*f, script.byte());
         case 3: return f->interrupts.set_queue_vector(command >> 4, script.number<uint16_t>());
-        case 4: return signal(*f, static_cast<uint16_t>(command >> 4 & 3));
+        case 4: return signal(*f, static_cast<uint16_t>((command >> 4) % kQueues));
         case 5: return f->interrupts.set_queue_vector(command >> 4 & 3, script.byte() & 3);
         case 6: f->messages.refuse = !f->messages.refuse; return configure(*f, script.byte());
         default:

@@ -53,7 +53,7 @@ survives() {
         [[ $fds -lt 200 && $kib -lt 30000 ]] &&
         grep -qE '^carrel: virtio-(blk 0|rng 0): [1-9][0-9]+ requests made no sense' "$scratch/err"
 }
-check 'hostile drivers: two processors, RAM above 4 GiB' survives 240 --cpus 2 --memory 5G
-check 'hostile drivers: one processor, little RAM' survives 240 --memory 64M --append device=rng
-check 'hostile drivers: the machine is rebuilt at every 100th exit' survives 300 --cpus 2 --rebuild-every 100 --append device=blk
+check 'hostile drivers: two processors, RAM above 4 GiB' survives 500 --cpus 2 --memory 5G
+check 'hostile drivers: one processor, little RAM' survives 500 --memory 64M --append device=rng
+check 'hostile drivers: the machine is rebuilt at every 100th exit' survives 500 --cpus 2 --rebuild-every 100 --append device=blk
 finish
