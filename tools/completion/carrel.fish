@@ -22,6 +22,7 @@ complete -c carrel -n $run -l timeout -x -a '10s 60s 10m' -d 'End the guest afte
 complete -c carrel -n $run -l on-reboot -x -a 'exit restart' -d 'What a reset does'
 complete -c carrel -n $run -l serial -x -a 'stdio file: pty none' -d 'Where the serial port leads'
 complete -c carrel -n $run -l disk -r -F -d 'A raw disk image or block device'
+complete -c carrel -n $run -l net -x -a 'tap=' -d 'A network interface'
 complete -c carrel -n $run -l rng -d 'Random bytes of the host'
 complete -c carrel -n $run -l hugepages -d 'RAM from the pool of huge pages'
 complete -c carrel -n $run -l name -x -d 'The guest\'s name'

@@ -35,6 +35,11 @@ Result<void> EventLoop::watch(int fd, uint32_t events, Callback callback) {
     return {};
 }
 
+void EventLoop::change(int fd, uint32_t events) {
+    epoll_event event{.events = events, .data = {.fd = fd}};
+    CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
 void EventLoop::unwatch(int fd) {
     if (watches_.erase(fd) != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
 }

@@ -31,6 +31,8 @@ class EventLoop {
     // Level-triggered. The descriptor stays the caller's and must be unwatched before it is closed. A regular
     // file (which epoll refuses with EPERM) is an error: ask `pollable` first.
     Result<void> watch(int fd, uint32_t events, Callback callback);
+    // Other events of one that is watched; 0: only those that epoll always tells of.
+    void change(int fd, uint32_t events);
     void unwatch(int fd);  // safe inside any callback, also its own
 
     // Runs `task` once at `deadline` of the loop's clock, or after `delay`. The id cancels it.

@@ -27,6 +27,7 @@ struct RunOptions {
     std::string on_reboot = "exit";
     std::string serial = "stdio";
     std::vector<std::string> disks;
+    std::vector<std::string> nets;
     bool entropy = false;
     bool hugepages = false;
     std::string log = "warning";
@@ -51,6 +52,10 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     for (const std::string& disk : options.disks) {
         TRY_ASSIGN(DiskConfig parsed, parse_disk(disk));
         config.disks.push_back(std::move(parsed));
+    }
+    for (const std::string& net : options.nets) {
+        TRY_ASSIGN(NetConfig parsed, parse_net(net));
+        config.nets.push_back(std::move(parsed));
     }
     config.entropy = options.entropy;
     if (!options.timeout.empty()) {
@@ -117,6 +122,12 @@ void add_run(CLI::App& app, int& status) {
         ->add_option(
             "--disk", o.disks,
             "a raw disk image or block device, FILE[,ro][,id=NAME]; can be given again (default: none)")
+        ->allow_extra_args(false);
+    command
+        ->add_option(
+            "--net", o.nets,
+            "a network interface, tap=NAME or tapfd=N, with [,mac=MAC][,mtu=N][,queues=N]; can be given "
+            "again (default: none)")
         ->allow_extra_args(false);
     command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");
     command->add_flag("--hugepages", o.hugepages, "RAM from the host's pool of huge pages (default: off)");

@@ -19,13 +19,24 @@ Result<void> check_serial_file(const MachineConfig& config, Opener& opener) {
     return {};
 }
 
+// Once, so that a guest which restarts finds the interfaces that it knows.
+Result<void> choose_addresses(MachineConfig& config) {
+    for (NetConfig& net : config.nets) {
+        if (net.mac) continue;
+        TRY_ASSIGN(net.mac, random_mac());
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Guest>> Guest::create(const MachineConfig& config, const GuestServices& services,
                                              std::function<void(const GuestReport&)> on_finished) {
     TRY(check(config));
     TRY(check_serial_file(config, services.opener));
-    auto guest = std::make_unique<Guest>(config, services, std::move(on_finished));
+    MachineConfig complete = config;
+    TRY(choose_addresses(complete));
+    auto guest = std::make_unique<Guest>(std::move(complete), services, std::move(on_finished));
     TRY_ASSIGN(guest->console_,
                GuestConsole::create(config.serial, services.io, services.opener, services.log));
     TRY(guest->make_machine());

@@ -24,6 +24,7 @@ void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& pl
         for (uint8_t slot = 0; slot < count; ++slot) functions.push_back(virtio_place(kind, slot));
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
+    add(DeviceKind::kNet, config.nets.size());
     add(DeviceKind::kDisk, config.disks.size());
     if (functions.empty()) return;
     places.push_back(

@@ -1,5 +1,8 @@
 #include "vmm/machine/device_sources.h"
 
+#include "devices/backends/tap.h"
+#include "vmm/base/check.h"
+
 namespace carrel {
 namespace {
 
@@ -9,13 +12,43 @@ Result<DiskSource> open_disk(const DiskConfig& disk, Opener& opener) {
     return DiskSource{std::move(image), disk.id.empty() ? name : disk.id};
 }
 
+Result<std::unique_ptr<NetBackend>> open_backend(const NetConfig& net, const SourceServices& services) {
+    std::unique_ptr<NetBackend> backend;
+    switch (net.kind) {
+        case NetConfig::Kind::kTap: {
+            TRY_ASSIGN(TapInterface tap, TapInterface::open(services.opener, net.name, net.queues, "--net"));
+            backend = std::make_unique<Tap>(services.io, std::move(tap));
+            break;
+        }
+        case NetConfig::Kind::kTapFd: {
+            TRY_ASSIGN(TapInterface tap, TapInterface::adopt(net.fd, "--net"));
+            backend = std::make_unique<Tap>(services.io, std::move(tap));
+            break;
+        }
+        case NetConfig::Kind::kUser:
+        case NetConfig::Kind::kSwitch:
+            return usage_error("--net: user and switch aren't there yet", "use tap=NAME or tapfd=N");
+    }
+    return backend;
+}
+
+Result<NetSource> open_net(const NetConfig& net, const SourceServices& services) {
+    CHECK(net.mac.has_value());  // chosen when the guest was made
+    TRY_ASSIGN(auto backend, open_backend(net, services));
+    return NetSource{std::move(backend), *net.mac, net.mtu};
+}
+
 }  // namespace
 
-Result<DeviceSources> DeviceSources::open(const MachineConfig& config, Opener& opener) {
+Result<DeviceSources> DeviceSources::open(const MachineConfig& config, const SourceServices& services) {
     DeviceSources sources;
     for (const DiskConfig& disk : config.disks) {
-        TRY_ASSIGN(DiskSource source, open_disk(disk, opener));
+        TRY_ASSIGN(DiskSource source, open_disk(disk, services.opener));
         sources.disks.push_back(std::move(source));
+    }
+    for (const NetConfig& net : config.nets) {
+        TRY_ASSIGN(NetSource source, open_net(net, services));
+        sources.nets.push_back(std::move(source));
     }
     return sources;
 }

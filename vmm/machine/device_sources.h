@@ -2,10 +2,13 @@
 // is rebuilt or restarted connects new ones to the same sources.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "devices/backends/disk_image.h"
+#include "devices/backends/net_backend.h"
+#include "vmm/base/event_loop.h"
 #include "vmm/base/opener.h"
 #include "vmm/model/machine_config.h"
 
@@ -17,11 +20,26 @@ struct DiskSource {
     std::string id;
 };
 
+// Where a guest's network interface leads to.
+struct NetSource {
+    std::unique_ptr<NetBackend> backend;
+    MacAddress mac{};
+    uint16_t mtu = 0;  // 0: the backend's
+};
+
+// What they are opened with; all of it outlives them.
+struct SourceServices {
+    Opener& opener;
+    EventLoop& io;  // the devices' thread
+};
+
 struct DeviceSources {
     std::vector<DiskSource> disks;  // in the order of the configuration, as all
 
+    std::vector<NetSource> nets;
+
     // All that `config` names. Errors name the key and what it said.
-    static Result<DeviceSources> open(const MachineConfig& config, Opener& opener);
+    static Result<DeviceSources> open(const MachineConfig& config, const SourceServices& services);
 };
 
 }  // namespace carrel

@@ -4,6 +4,7 @@
 
 #include "devices/virtio/block/block.h"
 #include "devices/virtio/entropy.h"
+#include "devices/virtio/net/net.h"
 #include "vmm/base/check.h"
 #include "vmm/machine/pci_slots.h"
 
@@ -30,6 +31,12 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
             CHECK(place.slot < sources.disks.size());
             const DiskSource& disk = sources.disks[place.slot];
             TRY_ASSIGN(device, virtio::Block::create(wiring_.io, disk.image, disk.id));
+            break;
+        }
+        case DeviceKind::kNet: {
+            CHECK(place.slot < sources.nets.size());
+            const NetSource& net = sources.nets[place.slot];
+            device = std::make_unique<virtio::Net>(*net.backend, virtio::NetIdentity{net.mac, net.mtu});
             break;
         }
         default: break;  // the board's own

@@ -5,22 +5,15 @@
 #include <cstdint>
 
 #include "devices/backends/net_backend.h"
+#include "devices/backends/net_features.h"
 #include "devices/virtio/features.h"
 
 namespace carrel::virtio {
 
-// 5.1.3
-inline constexpr uint64_t kNetCsum = feature(0);  // we finish checksums for the driver
-inline constexpr uint64_t kNetGuestCsum = feature(1);
+// 5.1.3, besides those in net_features.h
 inline constexpr uint64_t kNetCtrlGuestOffloads = feature(2);
 inline constexpr uint64_t kNetMtu = feature(3);
 inline constexpr uint64_t kNetMac = feature(5);
-inline constexpr uint64_t kNetGuestTso4 = feature(7);
-inline constexpr uint64_t kNetGuestTso6 = feature(8);
-inline constexpr uint64_t kNetGuestEcn = feature(9);
-inline constexpr uint64_t kNetHostTso4 = feature(11);
-inline constexpr uint64_t kNetHostTso6 = feature(12);
-inline constexpr uint64_t kNetHostEcn = feature(13);
 inline constexpr uint64_t kNetMergeable = feature(15);  // VIRTIO_NET_F_MRG_RXBUF
 inline constexpr uint64_t kNetStatus = feature(16);
 inline constexpr uint64_t kNetCtrl = feature(17);  // VIRTIO_NET_F_CTRL_VQ
@@ -28,17 +21,6 @@ inline constexpr uint64_t kNetCtrlRx = feature(18);
 inline constexpr uint64_t kNetCtrlRxExtra = feature(20);
 inline constexpr uint64_t kNetMultiqueue = feature(22);
 inline constexpr uint64_t kNetCtrlMac = feature(23);
-inline constexpr uint64_t kNetGuestUso4 = feature(54);
-inline constexpr uint64_t kNetGuestUso6 = feature(55);
-inline constexpr uint64_t kNetHostUso = feature(56);
-
-// What the driver takes unfinished, and may change while it runs (5.1.6.5.6).
-inline constexpr uint64_t kNetGuestOffloads =
-    kNetGuestCsum | kNetGuestTso4 | kNetGuestTso6 | kNetGuestEcn | kNetGuestUso4 | kNetGuestUso6;
-// Of these, those that make frames larger than the wire's.
-inline constexpr uint64_t kNetGuestLarge = kNetGuestTso4 | kNetGuestTso6 | kNetGuestUso4 | kNetGuestUso6;
-inline constexpr uint64_t kNetHostOffloads =
-    kNetCsum | kNetHostTso4 | kNetHostTso6 | kNetHostEcn | kNetHostUso;
 
 // 5.1.4
 struct NetConfigSpace {

@@ -1,0 +1,31 @@
+#!/bin/bash
+# What --net takes and refuses: one sentence and status 35.
+set -uo pipefail
+# shellcheck source=tests/kvm/lib.bash
+. "$(dirname "$0")/lib.bash"
+need_kvm net
+
+# refused WORDS OPTION…: not started, for a reason in these words.
+refused() {
+    local words=$1 status=0
+    shift
+    timeout 20 "$CARREL" run "$@" --timeout 10s </dev/null >"$scratch/out" 2>&1 || status=$?
+    cat "$scratch/out"
+    same 35 "$status" && same 1 "$(wc -l <"$scratch/out")" && grep -q -- "$words" "$scratch/out"
+}
+check 'net: no kind' refused 'none of tap=NAME' --net ''
+check 'net: an unknown kind' refused 'none of tap=NAME' --net bridge=br0
+check 'net: an unknown word' refused "'vhost' is none of" --net tap=tap0,vhost
+check 'net: a name that no interface has' refused 'not the name of a network interface' --net tap=a/b
+check 'net: an interface that is not there' refused 'no network interface carrel-none' --net tap=carrel-none
+check 'net: an address that is no interface'"'"'s' refused 'not the address of one interface' --net tap=tap0,mac=01:00:00:00:00:01
+check 'net: an MTU that is too small' refused 'between 68 and 65535' --net tap=tap0,mtu=10
+check 'net: more queues than there are' refused 'between 1 and 8' --net tap=tap0,queues=9
+check 'net: queues of an inherited descriptor' refused 'one queue pair' --net tapfd=9,queues=2
+check 'net: a descriptor that is not open' refused "descriptor 19 isn't open" --net tapfd=19
+plain_file() { refused "isn't a tap" --net tapfd=19 19</dev/null; }
+check 'net: a descriptor that is no tap' plain_file
+nine=()
+for _ in {1..9}; do nine+=(--net tap=tap0); done
+check 'net: more than eight' refused 'at most 8 network interfaces' "${nine[@]}"
+finish
