@@ -52,7 +52,9 @@ Result<void> measure(DiskImage& image, const std::string& path, const char* key)
                            "name a raw disk image");
     }
     struct statfs system {};
-    image.in_memory = ::fstatfs(image.fd.get(), &system) == 0 && system.f_type == TMPFS_MAGIC;
+    // The node of a block device lies on a tmpfs (/dev), but what it stands for doesn't.
+    image.in_memory =
+        S_ISREG(status.st_mode) && ::fstatfs(image.fd.get(), &system) == 0 && system.f_type == TMPFS_MAGIC;
     image.bytes = bytes / kSector * kSector;
     if (image.bytes == 0) {
         return usage_error(fmt::format("{}: {} holds no whole sector of 512 bytes", key, path),
