@@ -35,6 +35,7 @@ check 'kvm-host: refuses no command' status_is 125 "$host" --
 check 'kvm-host: refuses an unknown option' status_is 125 "$host" --nonsense -- true
 check 'kvm-host: refuses --timeout 0' status_is 125 "$host" --timeout 0 -- true
 check 'kvm-host: refuses a missing file' status_is 125 "$host" --add /no/such:/x -- true
+check 'kvm-host: refuses a missing disk' status_is 125 "$host" --disk /no/such -- true
 
 # --- streams ---
 awkward=("a  b" "it's" '$HOME `id` "q"' '' '-n' '*' $'two\nlines' $'tab\t\xff\\')
@@ -71,6 +72,12 @@ reader_gone() {
 check 'kvm-host: ends when nobody reads its output' reader_gone
 environment() { same "x y'z 1" "$("$host" --icount --env "A=x y'z" -- sh -c 'echo "$A $CARREL_ICOUNT"' </dev/null)"; }
 check 'kvm-host: --env, and CARREL_ICOUNT under --icount' environment
+disk() {
+    head -c 1048576 /dev/urandom >"$scratch/a,disk" && sum=$(md5sum <"$scratch/a,disk")
+    same "$sum" "$("$host" --disk "$scratch/a,disk" -- sh -c 'md5sum </dev/vda; echo written | dd of=/dev/vda conv=fsync 2>/dev/null' </dev/null)" &&
+        same written "$(head -n 1 "$scratch/a,disk")"
+}
+check 'kvm-host: --disk is read and written' disk
 append() { "$host" --append 'carrel.probe=1 quiet' -- grep -q ' carrel.probe=1 quiet' /proc/cmdline </dev/null; }
 check 'kvm-host: --append reaches its kernel' append
 

@@ -44,6 +44,7 @@ def options():
         parser.add_argument("--" + name, required=True)
     for name in ("cpus", "timeout"):
         parser.add_argument("--" + name, required=True, type=int)
+    parser.add_argument("--disk", action="append", default=[])
     return parser.parse_args()
 
 
@@ -57,6 +58,10 @@ def qemu_command(asked, ends):
             devices += ["-device", "virtconsole,nr=0,chardev=terminal"]
         elif name in PORTS:
             devices += ["-device", f"virtserialport,nr={PORTS[name]},chardev={name},name={name}"]
+    for number, disk in enumerate(asked.disk):
+        # A comma would end the name: two stand for one. `writeback` hands each flush on to the file or the server.
+        devices += ["-drive", f"if=none,id=disk{number},format=raw,cache=writeback,file={disk.replace(',', ',,')}",
+                    "-device", f"virtio-blk-pci,drive=disk{number}"]
     append = KERNEL_COMMAND_LINE + asked.append
     counting = []
     if asked.icount == "yes":
