@@ -12,6 +12,8 @@ inline constexpr uint64_t kIndirectDesc = feature(28);  // VIRTIO_F_INDIRECT_DES
 inline constexpr uint64_t kEventIdx = feature(29);      // VIRTIO_F_EVENT_IDX
 inline constexpr uint64_t kVersion1 = feature(32);      // VIRTIO_F_VERSION_1
 inline constexpr uint64_t kRingPacked = feature(34);    // VIRTIO_F_RING_PACKED
+// Those of the queues, which every transport offers besides the device's own.
+inline constexpr uint64_t kQueueFeatures = kIndirectDesc | kEventIdx;
 
 // 2.1
 enum Status : uint8_t {

@@ -104,7 +104,7 @@ PciTransport::PciTransport(VirtioDevice& device, const PciWiring& wiring, uint32
       kicks_(std::move(kicks)),
       interrupts_(std::move(messages), std::move(inta), static_cast<uint16_t>(device.queue_sizes().size())),
       config_(identity_of(device), bar_base, kBarSize),
-      core_(device, kIndirectDesc | kEventIdx, broken_) {
+      core_(device, kQueueFeatures, broken_) {
     MutexLock lock(mutex_);
     add_capabilities();
     device.connect(wiring.memory, *this);

@@ -21,7 +21,7 @@ class TransportCore {
     // `broken`: the device, from its own thread, says that the driver broke the protocol; outlives this.
     TransportCore(VirtioDevice& device, uint64_t queue_features, std::atomic<bool>& broken);
 
-    VirtioDevice& device() { return device_; }
+    VirtioDevice& device() const { return device_; }
     uint16_t queues() const { return static_cast<uint16_t>(queues_.size()); }
 
     // Registers, in the words of 4.1.4.3.

@@ -1,5 +1,5 @@
-// What a virtio-pci function is wired to in the tests: an address space for its BAR, and KVM's part, which
-// rings eventfds and counts messages.
+// What a transport is wired to in the tests: an address space for a BAR, and KVM's part, which rings eventfds
+// and counts messages.
 #pragma once
 
 #include <unistd.h>
@@ -82,20 +82,23 @@ class FakeDoorbells final : public Doorbells {
     struct Bound {
         uint64_t address;
         int fd;
+        std::optional<uint64_t> match = std::nullopt;
         bool operator==(const Bound&) const = default;
     };
-    Result<std::unique_ptr<Doorbell>> bind(AddressSpace, uint64_t address, uint32_t, std::optional<uint64_t>,
-                                           int event_fd) override {
-        const bool taken = std::ranges::any_of(bound, [&](const Bound& b) { return b.address == address; });
+    Result<std::unique_ptr<Doorbell>> bind(AddressSpace, uint64_t address, uint32_t,
+                                           std::optional<uint64_t> match, int event_fd) override {
+        const bool taken = std::ranges::any_of(
+            bound, [&](const Bound& b) { return b.address == address && b.match == match; });
         if (refuse || taken) return host_error("refused");
-        bound.push_back({address, event_fd});
+        bound.push_back({address, event_fd, match});
         return std::unique_ptr<Doorbell>(std::make_unique<Binding>(bound, bound.back()));
     }
     // A guest's write, which KVM answers itself where a doorbell is bound.
-    bool ring(uint64_t address) const {
+    bool ring(uint64_t address, uint64_t value = 0) const {
         for (const Bound& b : bound) {
             const uint64_t one = 1;
-            if (b.address == address) return ::write(b.fd, &one, sizeof one) == sizeof one;
+            if (b.address == address && b.match.value_or(value) == value)
+                return ::write(b.fd, &one, sizeof one) == sizeof one;
         }
         return false;
     }

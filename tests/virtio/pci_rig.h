@@ -11,22 +11,14 @@
 #include "devices/virtio/pci_transport.h"
 #include "tests/devices/fakes.h"
 #include "tests/virtio/driver.h"
-#include "tests/virtio/loop_pump.h"
 #include "tests/virtio/pci_fakes.h"
+#include "tests/virtio/surroundings.h"
 
 namespace carrel::virtio::test {
 
 using carrel::test::pump;
 
 inline constexpr uint32_t kBarBase = 0xc000'0000;
-inline constexpr uint64_t kRingFeatures = kIndirectDesc | kEventIdx;
-
-// What devices are connected to.
-struct Surroundings {
-    SystemClock clock;
-    std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
-    std::unique_ptr<GuestMemory> memory = make_memory();
-};
 
 struct Capability {
     uint8_t id;
