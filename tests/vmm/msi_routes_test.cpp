@@ -63,7 +63,11 @@ class Apic {
 
 // What KVM's PICs and IOAPIC show when each line was raised.
 std::array<kvm_irqchip, 3> chips_with_all_lines_up(kvm::Vm& vm) {
-    for (uint32_t gsi = 0; gsi < 24; ++gsi) vm.irq_line(gsi)->set(true);
+    std::vector<std::unique_ptr<IrqLine>> lines;
+    for (uint32_t gsi = 0; gsi < 24; ++gsi) {
+        lines.push_back(vm.irq_line(gsi));
+        lines.back()->set(true);
+    }
     std::array<kvm_irqchip, 3> chips{};
     for (uint32_t id = 0; id < chips.size(); ++id) {
         chips[id].chip_id = id;

@@ -16,31 +16,12 @@ constexpr uint32_t kReadOnlySlot = 8;  // behind those of RAM, which has two reg
 constexpr uint64_t kRedirectionMasked = uint64_t{1} << 16;
 constexpr uint64_t kRedirectionSmi = uint64_t{0b010} << 8;
 
-// Remembers the level, so that a line that doesn't change costs nothing. Devices call it under their mutex.
-class KvmIrqLine final : public IrqLine {
-  public:
-    KvmIrqLine(int vm, uint32_t gsi) : vm_(vm), gsi_(gsi) {}
-    ~KvmIrqLine() override = default;
-    void set(bool level) override {
-        if (level == level_) return;
-        level_ = level;
-        kvm_irq_level line{};
-        line.irq = gsi_;
-        line.level = level ? 1 : 0;
-        retry_ioctl(vm_, KVM_IRQ_LINE, &line);  // fails for a GSI without a route only: ours have one
-    }
-
-  private:
-    int vm_;
-    uint32_t gsi_;
-    bool level_ = false;
-};
-
 }  // namespace
 
 Vm::Vm(Fd fd, const VmAbilities& abilities)
     : fd_(std::move(fd)),
       abilities_(abilities),
+      irq_pins_(fd_.get()),
       msi_routes_(fd_.get(), abilities.irq_routes),
       doorbells_(fd_.get(), abilities.ioeventfd_any_length) {}
 
@@ -87,6 +68,17 @@ Result<void> Vm::mark_ioapic_unused() {
     return {};
 }
 
+Result<void> Vm::set_level(uint32_t gsi) {
+    constexpr uint32_t kPins = 8;  // of each of the two
+    if (gsi >= 2 * kPins) return {};
+    kvm_irqchip chip{};
+    chip.chip_id = gsi < kPins ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE;
+    TRY(checked_ioctl("read the interrupt controller", fd(), KVM_GET_IRQCHIP, &chip));
+    chip.chip.pic.elcr = static_cast<uint8_t>(chip.chip.pic.elcr | 1u << gsi % kPins);
+    TRY(checked_ioctl("set up the interrupt controller", fd(), KVM_SET_IRQCHIP, &chip));
+    return {};
+}
+
 Result<std::unique_ptr<Vcpu>> Vm::create_vcpu(uint32_t id) {
     TRY_ASSIGN(const int vcpu,
                checked_ioctl("create a vCPU", fd(), KVM_CREATE_VCPU, static_cast<unsigned long>(id)));
@@ -105,10 +97,6 @@ Result<void> Vm::place_intel_pages() {
     TRY(checked_ioctl("place the task state segment", fd(), KVM_SET_TSS_ADDR,
                       static_cast<unsigned long>(raw(address_map::kTss))));
     return {};
-}
-
-std::unique_ptr<IrqLine> Vm::irq_line(uint32_t gsi) {
-    return std::make_unique<KvmIrqLine>(fd(), gsi);
 }
 
 void Vm::leave_wiring_to_kernel() {

@@ -11,6 +11,7 @@
 #include "vmm/bus/irq_line.h"
 #include "vmm/kvm/coalesced_ring.h"
 #include "vmm/kvm/doorbells.h"
+#include "vmm/kvm/irq_pins.h"
 #include "vmm/kvm/msi_routes.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/memory/guest_memory.h"
@@ -48,12 +49,15 @@ class Vm {
     // PIC, IOAPIC and local APICs in the kernel, and a PIT whose port 0x61 is a dummy there too (4.24, 4.71).
     // Before any vCPU. A split irqchip costs hundreds of exits a boot.
     Result<void> create_irqchip();
+    // The 8259s take this pin by its level (ELCR), as firmware sets what isn't ISA's. Beyond their pins:
+    // nothing.
+    Result<void> set_level(uint32_t gsi);
     Result<std::unique_ptr<Vcpu>> create_vcpu(uint32_t id);
     // KVM_SET_IDENTITY_MAP_ADDR and KVM_SET_TSS_ADDR (4.41, 4.37): Intel needs pages for its real mode.
     Result<void> place_intel_pages();
 
-    // The line of one GSI. The Vm outlives it.
-    std::unique_ptr<IrqLine> irq_line(uint32_t gsi);
+    // One device's hold on the line of a GSI. The Vm outlives it.
+    std::unique_ptr<IrqLine> irq_line(uint32_t gsi) { return irq_pins_.line(gsi); }
 
     // After create_irqchip().
     MessageInterrupts& message_interrupts() { return msi_routes_; }
@@ -84,6 +88,7 @@ class Vm {
     Fd fd_;
     VmAbilities abilities_;
     CoalescedRing ring_;
+    IrqPins irq_pins_;
     MsiRoutes msi_routes_;
     KvmDoorbells doorbells_;
 };
