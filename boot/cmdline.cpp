@@ -73,4 +73,17 @@ std::string final_cmdline(const std::string& user, std::optional<Gpa> early_cons
     return line;
 }
 
+// In the order given, behind what was said: a driver probes them in this order.
+std::string announce_mmio(const std::string& line, std::span<const MmioDevice> devices) {
+    constexpr uint32_t kLegacyPins = 16;
+    const size_t end = end_of_kernel_words(line);
+    if (!has_word(std::string_view(line).substr(0, end), "acpi=off")) return line;
+    std::string words;
+    for (const MmioDevice& device : devices) {
+        if (device.irq >= kLegacyPins) continue;
+        words += fmt::format(" virtio_mmio.device={:#x}@{:#x}:{}", device.size, raw(device.base), device.irq);
+    }
+    return std::string(line).insert(end, words);
+}
+
 }  // namespace carrel::boot

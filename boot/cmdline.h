@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,18 @@ namespace carrel::boot {
 //                  name another console only: the kernel's first lines come as they are written, with fewer
 //                  exits
 std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console);
+
+// A virtio-mmio device, for a kernel that ACPI can't tell of it.
+struct MmioDevice {
+    Gpa base;
+    uint64_t size;
+    uint32_t irq;
+};
+// `line`, with a word virtio_mmio.device=SIZE@BASE:IRQ for each of `devices` that an 8259 has a pin for,
+// where the kernel is told to leave ACPI alone (acpi=off); `line` itself otherwise. A kernel that does both
+// would find each device twice, and complain about the second one. Debian's kernels don't know the word
+// (CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES). A kernel that was built without ACPI: acpi=off does it no harm.
+std::string announce_mmio(const std::string& line, std::span<const MmioDevice> devices);
 
 // Whether `cmdline` has exactly this word, or a word that begins with `prefix`.
 bool has_word(std::string_view cmdline, std::string_view word);

@@ -97,9 +97,10 @@ ResourceDescriptor memory32_fixed(Gpa base, uint32_t size) {
 }
 
 ResourceDescriptor interrupt(Trigger trigger, uint32_t gsi) {
-    constexpr uint8_t kConsumer = 1 << 0;  // bits 2 and 3 clear: active high, exclusive
+    constexpr uint8_t kConsumer = 1 << 0;  // bit 2 clear: active high
+    const uint8_t shared = trigger == Trigger::kLevel ? 1 << 3 : 0;
     Bytes bytes;
-    append(bytes, static_cast<uint8_t>(kConsumer | static_cast<uint8_t>(trigger) << 1));
+    append(bytes, static_cast<uint8_t>(kConsumer | static_cast<uint8_t>(trigger) << 1 | shared));
     append(bytes, uint8_t{1});  // interrupt table length
     append(bytes, gsi);
     return large(kExtendedInterruptDescriptor, bytes);

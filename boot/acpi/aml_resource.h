@@ -25,7 +25,7 @@ ResourceDescriptor io(uint16_t base, uint8_t length);
 ResourceDescriptor irq_no_flags(uint32_t irq);
 // Memory32Fixed (6.4.3.4): read and write; below 4 GiB.
 ResourceDescriptor memory32_fixed(Gpa base, uint32_t size);
-// Interrupt (6.4.3.6, Extended Interrupt): one GSI, active high, not shared.
+// Interrupt (6.4.3.6, Extended Interrupt): one GSI, active high; a level-triggered one may be shared.
 enum class Trigger : uint8_t { kLevel = 0, kEdge = 1 };
 ResourceDescriptor interrupt(Trigger trigger, uint32_t gsi);
 

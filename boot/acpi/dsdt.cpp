@@ -108,7 +108,7 @@ TermObj virtio_mmio(const VirtioMmio& device, size_t index) {
     CHECK(index < 256);
     const std::string name = fmt::format("VR{:02X}", index);
     const auto resources =
-        resource_template({memory32_fixed(device.base, device.size), interrupt(Trigger::kEdge, device.gsi)});
+        resource_template({memory32_fixed(device.base, device.size), interrupt(Trigger::kLevel, device.gsi)});
     const TermList terms{
         def_name("_HID", string("LNRO0005")),
         def_name("_UID", integer(index)),

@@ -47,7 +47,7 @@ struct PciHostBridge {
 struct VirtioMmio {
     Gpa base;  // below 4 GiB
     uint32_t size;
-    uint32_t gsi;  // edge-triggered
+    uint32_t gsi;  // level-triggered; several may share it
 };
 
 struct Platform {

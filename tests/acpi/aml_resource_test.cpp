@@ -28,7 +28,7 @@ TEST_CASE("large resource descriptors (6.4.3)") {
     CHECK(memory32_fixed(Gpa{0xe0000000}, 0x100000).bytes ==
           bytes({0x86, 9, 0, 0x01, 0, 0, 0, 0xe0, 0, 0, 0x10, 0}));
     CHECK(interrupt(Trigger::kEdge, 24).bytes == bytes({0x89, 6, 0, 0x03, 1, 24, 0, 0, 0}));
-    CHECK(interrupt(Trigger::kLevel, 0x1234).bytes == bytes({0x89, 6, 0, 0x01, 1, 0x34, 0x12, 0, 0}));
+    CHECK(interrupt(Trigger::kLevel, 0x1234).bytes == bytes({0x89, 6, 0, 0x09, 1, 0x34, 0x12, 0, 0}));
 }
 
 TEST_CASE("address spaces: fixed at both ends, the length counts both (6.4.3.5)") {

@@ -72,7 +72,7 @@ check 'acpi: with ECAM the bridge is a PCI Express one' has "$scratch/everything
     'Memory32Fixed (ReadWrite, 0xE0000000, // Address Base 0x10000000,'
 check 'acpi: virtio-mmio devices have their memory and their GSI' has "$scratch/everything/DSDT.dsl" \
     'Device (VR1D) { Name (_HID, "LNRO0005") // _HID: Hardware ID Name (_UID, 0x1D)' \
-    'Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, ) { 0x00000035, }'
+    'Interrupt (ResourceConsumer, Level, ActiveHigh, Shared, ,, ) { 0x00000035, }'
 check 'acpi: the FADT has no 8042, no VGA, no CMOS clock' has "$scratch/default/FACP.dsl" \
     '8042 Present on ports 60/64 (V2) : 0' 'VGA Not Present (V4) : 1' 'CMOS RTC Not Present (V5) : 1' \
     'Hardware Reduced (V5) : 0' 'Control Method Power Button (V1) : 0' 'Reset Register Supported (V2) : 1'

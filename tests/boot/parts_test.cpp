@@ -45,6 +45,18 @@ TEST_CASE("command line: the early console comes behind what a person wrote, unl
     CHECK(final_cmdline("quiet -- sh", kEarly) == "console=ttyS0 panic=-1 quiet " + ours + " -- sh");
 }
 
+TEST_CASE("command line: virtio-mmio devices are told only to a kernel that leaves ACPI alone") {
+    const std::vector<MmioDevice> devices = {
+        {Gpa{0xf001'2000}, 0x1000, 7}, {Gpa{0xf002'0000}, 0x1000, 5}, {Gpa{0xf002'6000}, 0x1000, 16}};
+    const std::string two = " virtio_mmio.device=0x1000@0xf0012000:7 virtio_mmio.device=0x1000@0xf0020000:5";
+    CHECK(announce_mmio("quiet", devices) == "quiet");
+    CHECK(announce_mmio("", devices).empty());
+    CHECK(announce_mmio("acpi=offx xacpi=off -- acpi=off", devices) == "acpi=offx xacpi=off -- acpi=off");
+    CHECK(announce_mmio("acpi=off quiet", devices) == "acpi=off quiet" + two);
+    CHECK(announce_mmio("acpi=off -- sh", devices) == "acpi=off" + two + " -- sh");
+    CHECK(announce_mmio("acpi=off", {}) == "acpi=off");
+}
+
 TEST_CASE("command line: the last word says whether something is switched off") {
     for (const char* off :
          {"printk.time=0", "quiet printk.time=n", "printk.time=1 printk.time=off", "printk.time=false"}) {

@@ -70,4 +70,9 @@ again() {
 check 'disks: the lock is free when the run has ended' again
 tiny() { timeout 60 "$CARREL" run --disk "$scratch/image" --rng </dev/null >"$scratch/out" 2>&1; cat "$scratch/out"; ! grep -a 'check.*FAIL' "$scratch/out" && grep -aq 'check serial: ok' "$scratch/out"; }
 check 'disks: the built-in guest does not mind them' tiny
+refused_transport() { timeout 20 "$CARREL" run --transport "$1" </dev/null >"$scratch/out" 2>&1; same 35 $? && grep -q 'neither pci nor mmio' "$scratch/out"; }
+check 'transport: neither of the two' refused_transport isa
+check 'transport: none' refused_transport ''
+mmio() { timeout 60 "$CARREL" run --transport mmio --disk "$scratch/image" --rng </dev/null >"$scratch/out" 2>&1; cat "$scratch/out"; ! grep -a 'check.*FAIL' "$scratch/out" && grep -aq 'check serial: ok' "$scratch/out"; }
+check 'transport: the built-in guest does not mind virtio-mmio' mmio
 finish

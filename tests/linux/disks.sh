@@ -1,6 +1,6 @@
 #!/bin/bash
-# Stock kernels with two disks and a random number generator: every byte, both ways, with messages and with INTx, and while
-# the machine is taken apart and rebuilt from its saved bytes.
+# Stock kernels with two disks and a random number generator: every byte, both ways, with messages, with INTx and over MMIO,
+# and while the machine is taken apart and rebuilt from its saved bytes.
 set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
@@ -20,16 +20,19 @@ echo no >/dev/vdb || echo "vdb is not written"
 echo "serials $(cat /sys/block/vda/serial) $(cat /sys/block/vdb/serial)"
 echo "sizes $(cat /sys/block/vda/size) $(cat /sys/block/vdb/size)"
 echo "random $(head -c 64 /dev/hwrng | wc -c)"
+echo "found $(ls /sys/bus/virtio/devices | wc -l) devices, $(ls /sys/bus/pci/devices 2>/dev/null | wc -l) on PCI"
 grep -E "virtio" /proc/interrupts
 dmesg | grep -iE "bug|warn|stall|error" | grep -viE "ERST|errors=|RAS"
 '
 for name in bookworm trixie sid; do
-    tools/make-initrd --modules "$(tools/kernels --cached --modules "$name")" virtio_pci virtio_blk virtio_rng \
+    tools/make-initrd --modules "$(tools/kernels --cached --modules "$name")" virtio_pci virtio_mmio virtio_blk virtio_rng \
         --script "$SCRIPT" -o "$scratch/initrd-$name"
     files=(--memory 3G --add "$(kernel "$name"):/root/vmlinuz" --add "$scratch/initrd-$name:/root/initrd")
-    inside 300 --cpus 2 "${files[@]}" -- tests/linux/inside/disks.sh "$name" messages intx four
+    how=(messages intx four) rebuilt=rebuilt
+    if [[ $name == trixie ]]; then how+=(mmio) rebuilt=rebuilt_mmio; fi
+    inside 300 --cpus 2 "${files[@]}" -- tests/linux/inside/disks.sh "$name" "${how[@]}"
     # By counted instructions: without, the emulated machine as a whole stood still in one of 22 such runs, which makes some
     # 150 VMs each. Whose fault that is isn't known; QEMU's TCG has lost interrupts under SVM before (tools/lib/qemu_mend.py).
-    inside 300 --icount "${files[@]}" -- tests/linux/inside/disks.sh "$name" rebuilt
+    inside 300 --icount "${files[@]}" -- tests/linux/inside/disks.sh "$name" "$rebuilt"
 done
 finish

@@ -30,6 +30,7 @@ _carrel() {
         --timeout) _carrel_words "$word" '10s 60s 10m' ;;
         --on-reboot) _carrel_words "$word" 'exit restart' ;;
         --serial) _carrel_words "$word" 'stdio file: pty none' ;;
+        --transport) _carrel_words "$word" 'pci mmio' ;;
         --log) _carrel_words "$word" 'error warning info debug' ;;
         --append | --name) ;;
         *)

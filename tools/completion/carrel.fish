@@ -24,6 +24,7 @@ complete -c carrel -n $run -l serial -x -a 'stdio file: pty none' -d 'Where the 
 complete -c carrel -n $run -l disk -r -F -d 'A raw disk image or block device'
 complete -c carrel -n $run -l net -x -a 'tap=' -d 'A network interface'
 complete -c carrel -n $run -l rng -d 'Random bytes of the host'
+complete -c carrel -n $run -l transport -x -a 'pci mmio' -d 'How virtio devices are reached'
 complete -c carrel -n $run -l hugepages -d 'RAM from the pool of huge pages'
 complete -c carrel -n $run -l name -x -d 'The guest\'s name'
 complete -c carrel -n $run -l log -x -a 'error warning info debug' -d 'How much to say'

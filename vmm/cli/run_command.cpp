@@ -29,6 +29,7 @@ struct RunOptions {
     std::vector<std::string> disks;
     std::vector<std::string> nets;
     bool entropy = false;
+    std::string transport = "pci";
     bool hugepages = false;
     std::string log = "warning";
     bool verbose = false;
@@ -58,6 +59,7 @@ Result<MachineConfig> to_config(const RunOptions& options) {
         config.nets.push_back(std::move(parsed));
     }
     config.entropy = options.entropy;
+    TRY_ASSIGN(config.transport, parse_transport(options.transport));
     if (!options.timeout.empty()) {
         TRY_ASSIGN(config.timeout, parse_duration(options.timeout, "--timeout"));
     }
@@ -130,6 +132,8 @@ void add_run(CLI::App& app, int& status) {
             "again (default: none)")
         ->allow_extra_args(false);
     command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");
+    command->add_option("--transport", o.transport,
+                        "pci or mmio: how the guest reaches its virtio devices (default: pci)");
     command->add_flag("--hugepages", o.hugepages, "RAM from the host's pool of huge pages (default: off)");
     command->add_option("--name", o.name, "the guest's name in messages and threads (default: guest)")
         ->check(refuse_empty, "");

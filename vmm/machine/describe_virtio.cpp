@@ -1,6 +1,7 @@
 #include "vmm/machine/describe_virtio.h"
 
 #include "devices/pci/ecam.h"
+#include "devices/virtio/mmio_layout.h"
 #include "devices/virtio/pci_layout.h"
 #include "vmm/machine/pci_slots.h"
 #include "vmm/model/address_map_x86.h"
@@ -9,27 +10,47 @@ namespace carrel {
 namespace {
 
 // Where firmware would have put the BAR, and INTA's line.
-DevicePlace virtio_place(DeviceKind kind, uint8_t slot) {
+DevicePlace pci_place(DeviceKind kind, uint8_t slot) {
     const unsigned pci_slot = pci_slot_of(kind, slot);
     const uint64_t base = raw(address_map::kPciMmio32) + uint64_t{pci_slot} * virtio::kBarSize;
-    return {
-        kind, slot, AddressSpace::kMemory, base, virtio::kBarSize, address_map::pci_intx_gsi(pci_slot, 0)};
+    return {kind,
+            slot,
+            AddressSpace::kMemory,
+            base,
+            virtio::kBarSize,
+            address_map::pci_intx_gsi(pci_slot, 0),
+            Transport::kPci};
+}
+
+// In the same order, for the same reason: another kind never moves it.
+DevicePlace mmio_place(DeviceKind kind, uint8_t slot) {
+    const unsigned pci_slot = pci_slot_of(kind, slot);
+    const uint64_t base = raw(address_map::kVirtioMmio) + uint64_t{pci_slot} * virtio::kMmioSize;
+    return {kind,
+            slot,
+            AddressSpace::kMemory,
+            base,
+            virtio::kMmioSize,
+            address_map::virtio_mmio_gsi(pci_slot),
+            Transport::kMmio};
 }
 
 }  // namespace
 
 void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& places) {
-    std::vector<DevicePlace> functions;
-    const auto add = [&functions](DeviceKind kind, size_t count) {
-        for (uint8_t slot = 0; slot < count; ++slot) functions.push_back(virtio_place(kind, slot));
+    const bool pci = config.transport == Transport::kPci;
+    std::vector<DevicePlace> devices;
+    const auto add = [&](DeviceKind kind, size_t count) {
+        for (uint8_t slot = 0; slot < count; ++slot)
+            devices.push_back(pci ? pci_place(kind, slot) : mmio_place(kind, slot));
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
     add(DeviceKind::kNet, config.nets.size());
     add(DeviceKind::kDisk, config.disks.size());
-    if (functions.empty()) return;
-    places.push_back(
-        {DeviceKind::kPciEcam, 0, AddressSpace::kMemory, raw(address_map::kEcam), pci::Ecam::kSize, {}});
-    places.insert(places.end(), functions.begin(), functions.end());
+    if (pci && !devices.empty())
+        places.push_back(
+            {DeviceKind::kPciEcam, 0, AddressSpace::kMemory, raw(address_map::kEcam), pci::Ecam::kSize, {}});
+    places.insert(places.end(), devices.begin(), devices.end());
 }
 
 }  // namespace carrel

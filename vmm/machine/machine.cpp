@@ -36,6 +36,15 @@ Result<boot::InputFile> open_input(Opener& opener, const std::string& path) {
     return boot::InputFile{std::move(*fd), path};
 }
 
+std::vector<boot::MmioDevice> mmio_devices(const MachineDescription& description) {
+    std::vector<boot::MmioDevice> devices;
+    for (const DevicePlace& place : description.devices) {
+        if (place.transport == Transport::kMmio)
+            devices.push_back({Gpa{place.base}, place.size, place.gsi.value()});
+    }
+    return devices;
+}
+
 acpi::Platform platform_of(const MachineDescription& description) {
     acpi::Platform platform;
     platform.apic_ids = description.apic_ids;
@@ -49,6 +58,8 @@ acpi::Platform platform_of(const MachineDescription& description) {
     } else {
         platform.pci.reset();
     }
+    for (const boot::MmioDevice& device : mmio_devices(description))
+        platform.virtio_mmio.push_back({device.base, static_cast<uint32_t>(device.size), device.irq});
     return platform;
 }
 
@@ -94,6 +105,7 @@ Result<void> Machine::make_vm(Hardware& hardware) {
     TRY_ASSIGN(hardware.vm, kvm_.create_vm());
     TRY(hardware.vm->place_intel_pages());
     TRY(hardware.vm->create_irqchip());
+    for (const boot::MmioDevice& device : mmio_devices(description_)) TRY(hardware.vm->set_level(device.irq));
     return set_up_vcpus(hardware);
 }
 
@@ -162,7 +174,8 @@ Result<void> Machine::load_guest() {
     std::optional<Gpa> early_console;
     if (const DevicePlace* place = description_.find(DeviceKind::kEarlyConsole))
         early_console = Gpa{place->base};
-    request.cmdline = cmdline_ = boot::final_cmdline(config_.boot.cmdline, early_console);
+    cmdline_ = boot::final_cmdline(config_.boot.cmdline, early_console);
+    request.cmdline = cmdline_ = boot::announce_mmio(cmdline_, mmio_devices(description_));
     if (boot::is_switched_off(cmdline_, "printk.time")) panic_.expect_no_stamps();
     TRY_ASSIGN(const boot::InputFile kernel, open_input(services_.opener, config_.boot.kernel));
     std::optional<boot::InputFile> initrd;

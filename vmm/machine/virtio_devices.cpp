@@ -11,13 +11,18 @@
 namespace carrel {
 
 VirtioDevices::~VirtioDevices() {
-    functions_.clear();  // they reset their devices
+    for (const auto& page : pages_) place(*page, std::nullopt, virtio::kMmioSize);
+    pages_.clear();  // they reset their devices
+    functions_.clear();
 }
 
 Result<void> VirtioDevices::build(const MachineDescription& description, const DeviceSources& sources) {
     for (const DevicePlace& place : description.devices) {
         TRY_ASSIGN(auto device, make(place, sources));
-        if (device) TRY(add(place, std::move(device)));
+        if (!device) continue;
+        devices_.push_back(std::move(device));
+        virtio::VirtioDevice& added = *devices_.back();
+        TRY(place.transport == Transport::kMmio ? add_page(place, added) : add_function(place, added));
     }
     return {};
 }
@@ -44,14 +49,22 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
     return device;
 }
 
-Result<void> VirtioDevices::add(const DevicePlace& place, std::unique_ptr<virtio::VirtioDevice> device) {
+Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::VirtioDevice& device) {
     const virtio::PciWiring wiring{wiring_.io, wiring_.memory, *this, wiring_.vm.message_interrupts(),
                                    wiring_.vm.doorbells()};
-    TRY_ASSIGN(auto function, virtio::PciTransport::create(*device, wiring, static_cast<uint32_t>(place.base),
+    TRY_ASSIGN(auto function, virtio::PciTransport::create(device, wiring, static_cast<uint32_t>(place.base),
                                                            wiring_.vm.irq_line(place.gsi.value())));
     wiring_.pci.attach(pci_slot_of(place.kind, place.slot), *function);
-    devices_.push_back(std::move(device));
     functions_.push_back(std::move(function));
+    return {};
+}
+
+Result<void> VirtioDevices::add_page(const DevicePlace& place, virtio::VirtioDevice& device) {
+    const virtio::MmioWiring wiring{wiring_.io, wiring_.memory, wiring_.vm.doorbells(), place.base};
+    TRY_ASSIGN(auto page,
+               virtio::MmioTransport::create(device, wiring, wiring_.vm.irq_line(place.gsi.value())));
+    CHECK(this->place(*page, place.base, place.size));  // a description has each place once
+    pages_.push_back(std::move(page));
     return {};
 }
 

@@ -1,4 +1,5 @@
-// VirtioDevices: a machine's virtio devices and where they are on its PCI bus.
+// VirtioDevices: a machine's virtio devices, and where a guest finds them: on its PCI bus, or each in a page
+// of its own.
 #pragma once
 
 #include <map>
@@ -8,6 +9,7 @@
 
 #include "devices/pci/bar_space.h"
 #include "devices/pci/root_bus.h"
+#include "devices/virtio/mmio_transport.h"
 #include "devices/virtio/pci_transport.h"
 #include "devices/virtio/virtio_device.h"
 #include "vmm/base/mutex.h"
@@ -56,13 +58,16 @@ class VirtioDevices final : public pci::BarSpace {
     // Null: not one of ours.
     Result<std::unique_ptr<virtio::VirtioDevice>> make(const DevicePlace& place,
                                                        const DeviceSources& sources);
-    Result<void> add(const DevicePlace& place, std::unique_ptr<virtio::VirtioDevice> device);
+    Result<void> add_function(const DevicePlace& place, virtio::VirtioDevice& device);
+    Result<void> add_page(const DevicePlace& place, virtio::VirtioDevice& device);
 
     const VirtioWiring wiring_;
     Mutex mutex_;  // two vCPUs may move two BARs; behind the functions' in the order of locks
     std::map<const Device*, uint64_t> places_ GUARDED_BY(mutex_);  // where each one's registers answer
     std::vector<std::unique_ptr<virtio::VirtioDevice>> devices_;
-    std::vector<std::unique_ptr<virtio::PciTransport>> functions_;  // of these, in the same order
+    // Of these, in the same order; one of the two is empty.
+    std::vector<std::unique_ptr<virtio::PciTransport>> functions_;
+    std::vector<std::unique_ptr<virtio::MmioTransport>> pages_;
 };
 
 }  // namespace carrel

@@ -13,6 +13,10 @@
 //                 │ early console, one page  │ kEarlyConsole       │ give all ones
 //   0x0_f000_1000 ├──────────────────────────┤                     │
 //                 │ free                     │                     │
+//   0x0_f001_0000 ├──────────────────────────┤ kVirtioMmio         │
+//                 │ virtio-mmio, 32 pages    │ (--transport mmio)  │
+//   0x0_f003_0000 ├──────────────────────────┤                     │
+//                 │ free                     │                     │
 //   0x0_fec0_0000 │ IOAPIC (in KVM)          │ kIoApic             │
 //   0x0_fee0_0000 │ local APICs (in KVM)     │ kLocalApic          │
 //   0x0_fffb_c000 │ KVM's identity map, TSS  │ Intel only, 4 pages │
@@ -27,8 +31,9 @@
 //   0x070, 0x071  CMOS RTC                    4    COM1
 //   0x0f4, 0x501  kept free: test-exit        8    (an RTC's: ours has none)
 //   0x3f8-0x3ff   COM1                        9    SCI
-//   0x600-0x60b   ACPI PM1a, PM timer         16…23 PCI INTx
-//   0xcf8, 0xcfc  PCI configuration           24…  MSI
+//   0x600-0x60b   ACPI PM1a, PM timer         16…23 PCI INTx, or virtio-mmio's
+//   0xcf8, 0xcfc  PCI configuration           5-7, 10-12, 14, 15: virtio-mmio's, too
+//                                            24…  MSI
 //   0xcf9         reset control
 //   0x1000-0xffff PCI I/O BARs
 #pragma once
@@ -45,6 +50,7 @@ inline constexpr Gpa kPciMmio32{0xc000'0000};
 inline constexpr uint64_t kPciMmio32Size = 512 * kMiB;
 inline constexpr Gpa kEcam{0xe000'0000};
 inline constexpr Gpa kEarlyConsole{0xf000'0000};
+inline constexpr Gpa kVirtioMmio{0xf001'0000};
 inline constexpr Gpa kIoApic{0xfec0'0000};
 inline constexpr Gpa kLocalApic{0xfee0'0000};
 // Intel without unrestricted guest needs these four pages out of RAM (KVM API 4.37 and 4.41).
@@ -74,6 +80,14 @@ inline constexpr uint32_t kIoApicPins = 24;
 // Which GSI the interrupt pin (0 is INTA) of a PCI slot is wired to; _PRT tells the guest the same.
 constexpr uint32_t pci_intx_gsi(uint32_t slot, uint32_t pin) {
     return kGsiPciIntx + (slot + pin) % kPciIntxLines;
+}
+
+// The GSI of a virtio-mmio device, by the slot that it would have as a PCI function: level-triggered, like
+// INTx. Two slots 16 apart share one. Without ACPI a guest has the 8259s' pins only, so the first disks, the
+// first network interface and the single devices have those.
+constexpr uint32_t virtio_mmio_gsi(uint32_t slot) {
+    constexpr uint32_t kGsis[] = {5, 6, 7, 10, 11, 12, 16, 17, 14, 15, 18, 19, 20, 21, 22, 23};
+    return kGsis[slot % 16];
 }
 
 // Values that software writes to end or restart the machine.

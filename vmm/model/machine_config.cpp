@@ -75,6 +75,12 @@ Result<CpuModel> parse_cpu_model(const std::string& text) {
     return usage_error("--cpu: '" + text + "' is neither host nor baseline");
 }
 
+Result<Transport> parse_transport(const std::string& text) {
+    if (text == "pci") return Transport::kPci;
+    if (text == "mmio") return Transport::kMmio;
+    return usage_error("--transport: '" + text + "' is neither pci nor mmio");
+}
+
 Result<OnReboot> parse_on_reboot(const std::string& text) {
     if (text == "exit") return OnReboot::kExit;
     if (text == "restart") return OnReboot::kRestart;

@@ -12,6 +12,7 @@
 #include "vmm/model/device_config.h"
 #include "vmm/model/gpa.h"
 #include "vmm/model/net_config.h"
+#include "vmm/model/transport.h"
 
 namespace carrel {
 
@@ -48,9 +49,10 @@ struct MachineConfig {
     CpuModel cpu_model = CpuModel::kHost;
     MemoryBacking backing = MemoryBacking::kAnonymous;
     SerialConfig serial;
-    std::vector<DiskConfig> disks;  // the first is vda
-    std::vector<NetConfig> nets;    // the first is eth0
-    bool entropy = false;           // a virtio-rng
+    std::vector<DiskConfig> disks;          // the first is vda
+    std::vector<NetConfig> nets;            // the first is eth0
+    bool entropy = false;                   // a virtio-rng
+    Transport transport = Transport::kPci;  // of all virtio devices
     OnReboot on_reboot = OnReboot::kExit;
     std::optional<Nanoseconds> timeout;
     // Test aid: rebuild the machine from its saved bytes at every n-th exit to userspace; 0: never.
@@ -76,6 +78,7 @@ Result<Nanoseconds> parse_duration(const std::string& text,
 std::string duration_text(Nanoseconds duration);      // "90 s", "300 ms"
 Result<uint32_t> parse_cpus(const std::string& text);
 Result<CpuModel> parse_cpu_model(const std::string& text);
+Result<Transport> parse_transport(const std::string& text);
 Result<OnReboot> parse_on_reboot(const std::string& text);
 Result<SerialConfig> parse_serial(const std::string& text);
 Result<void> check_name(const std::string& name);

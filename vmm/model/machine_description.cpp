@@ -6,7 +6,7 @@ namespace carrel {
 namespace {
 
 constexpr std::string_view kTag = "DESC";
-constexpr uint16_t kVersion = 1;
+constexpr uint16_t kVersion = 2;
 // More than any machine has; a saved count above them is damage.
 constexpr uint32_t kMostRanges = 2, kMostCpus = 4096, kMostLeaves = 1024, kMostMsrs = 4096,
                    kMostDevices = 4096;
@@ -59,6 +59,9 @@ DevicePlace get_place(ByteReader& reader) {
     place.base = reader.get<uint64_t>();
     place.size = reader.get<uint64_t>();
     if (const auto gsi = reader.get<uint32_t>(); gsi != kNoGsi) place.gsi = gsi;
+    const auto transport = reader.get<uint8_t>();
+    if (transport > static_cast<uint8_t>(Transport::kMmio)) reader.fail();
+    place.transport = Transport{transport};
     return place;
 }
 
@@ -69,6 +72,7 @@ void put_place(ByteWriter& writer, const DevicePlace& place) {
     writer.put(place.base);
     writer.put(place.size);
     writer.put(place.gsi.value_or(kNoGsi));
+    writer.put(static_cast<uint8_t>(place.transport));
 }
 
 // Whole pages, in order, none over another or over the end of the address space.

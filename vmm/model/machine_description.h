@@ -10,6 +10,7 @@
 #include "vmm/base/result.h"
 #include "vmm/model/cpuid_x86.h"
 #include "vmm/model/ram_map.h"
+#include "vmm/model/transport.h"
 
 namespace carrel {
 
@@ -40,6 +41,7 @@ struct DevicePlace {
     uint64_t base = 0;
     uint64_t size = 0;
     std::optional<uint32_t> gsi;  // its interrupt line, where it has one
+    Transport transport = Transport::kNone;
     bool operator==(const DevicePlace&) const = default;
 };
 

@@ -22,7 +22,10 @@ with_disks() {
 }
 messages() { with_disks '' && grep -q 'MSI.*virtio.*req' /tmp/lines; }
 intx() { with_disks pci=nomsi && grep -q 'IO-APIC.*virtio' /tmp/lines; }
+# ACPI tells of each device once, and of no PCI bus.
+mmio() { with_disks '' --transport mmio "$@" && grep -q '^found 3 devices, 0 on PCI' /tmp/lines && grep -q 'IO-APIC.*virtio' /tmp/lines; }
 rebuilt() { with_disks '' --rebuild-every 10; }
+rebuilt_mmio() { mmio --rebuild-every 10; }
 four() { with_disks '' --cpus 4; }
 shift
 for how in "$@"; do
@@ -30,6 +33,8 @@ for how in "$@"; do
         messages) check "disks: $kernel, with messages" messages ;;
         intx) check "disks: $kernel, with INTx" intx ;;
         rebuilt) check "disks: $kernel, rebuilt at every 10th exit" rebuilt ;;
+        mmio) check "disks: $kernel, over MMIO" mmio ;;
+        rebuilt_mmio) check "disks: $kernel, over MMIO, rebuilt at every 10th exit" rebuilt_mmio ;;
         four) check "disks: $kernel, 4 vCPUs" four ;;
     esac
 done
