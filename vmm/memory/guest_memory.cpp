@@ -4,6 +4,7 @@
 #include <sys/sysinfo.h>
 
 #include <array>
+#include <bit>
 #include <cerrno>
 #include <cstdlib>
 
@@ -85,7 +86,7 @@ bool more_than_host_has(uint64_t bytes) {
 
 void WriteWindow::complete(size_t written) {
     CHECK(memory_ != nullptr && written <= bytes_.size());
-    memory_->mark_dirty(gpa_, written);
+    memory_->wrote(bytes_.first(written));
     memory_ = nullptr;
 }
 
@@ -109,7 +110,10 @@ Result<std::unique_ptr<GuestMemory>> GuestMemory::create(const RamMap& map, Memo
 }
 
 GuestMemory::GuestMemory(RamMap map, Mapping mapping, MemoryBacking backing)
-    : map_(std::move(map)), backing_(backing), mapping_(std::move(mapping)) {
+    : map_(std::move(map)),
+      backing_(backing),
+      mapping_(std::move(mapping)),
+      dirty_(mapping_.size() / kPageSize) {
     uint64_t offset = 0;
     for (const RamRange& range : map_.ranges) {
         regions_.push_back(Region{range.base, range.size, mapping_.data() + offset});
@@ -156,7 +160,7 @@ std::optional<std::span<const std::byte>> GuestMemory::slice(Gpa gpa, uint64_t l
 std::optional<WriteWindow> GuestMemory::window(Gpa gpa, uint64_t length) {
     std::byte* const host = translate(gpa, length);
     if (host == nullptr) return std::nullopt;
-    return WriteWindow(this, gpa, std::span(host, length));
+    return WriteWindow(this, std::span(host, length));
 }
 
 void GuestMemory::finish(std::span<std::byte> window, size_t written) {
@@ -164,13 +168,31 @@ void GuestMemory::finish(std::span<std::byte> window, size_t written) {
     wrote(window.first(written));
 }
 
-void GuestMemory::wrote(std::span<const std::byte> bytes) {
+void GuestMemory::mark_dirty(std::span<const std::byte> bytes) {
     if (bytes.empty()) return;
-    for (const Region& region : regions_) {
-        if (bytes.data() < region.host || bytes.data() >= region.host + region.size) continue;
-        return mark_dirty(region.base + static_cast<uint64_t>(bytes.data() - region.host), bytes.size());
+    CHECK_MSG(bytes.data() >= mapping_.data() && bytes.size() <= mapping_.size() &&
+                  static_cast<size_t>(bytes.data() - mapping_.data()) <= mapping_.size() - bytes.size(),
+              "a write was told that isn't in guest memory");
+    dirty_.mark(static_cast<uint64_t>(bytes.data() - mapping_.data()), bytes.size());
+}
+
+std::vector<Gpa> GuestMemory::take_dirty(Gpa gpa, uint64_t length) {
+    constexpr uint64_t kBits = 64;
+    std::vector<Gpa> pages;
+    const std::byte* const host = translate(gpa, length);
+    CHECK(host != nullptr && raw(gpa) % kPageSize == 0 && length % kPageSize == 0);
+    const uint64_t first = static_cast<uint64_t>(host - mapping_.data()) / kPageSize;
+    const uint64_t end = first + length / kPageSize;
+    for (uint64_t word = first / kBits; word * kBits < end; ++word) {
+        uint64_t mask = ~uint64_t{0};
+        if (first > word * kBits) mask &= ~uint64_t{0} << (first - word * kBits);
+        if (end < (word + 1) * kBits) mask &= ~(~uint64_t{0} << (end - word * kBits));
+        for (uint64_t bits = dirty_.take(word, mask); bits != 0; bits &= bits - 1) {
+            const uint64_t page = word * kBits + static_cast<uint64_t>(std::countr_zero(bits));
+            pages.push_back(gpa + (page - first) * kPageSize);
+        }
     }
-    CHECK_MSG(false, "a write was told that isn't in guest memory");
+    return pages;
 }
 
 bool GuestMemory::read_bytes(Gpa gpa, std::span<std::byte> to) const {
@@ -196,6 +218,7 @@ void GuestMemory::discard(Gpa gpa, uint64_t length) {
     if (host == nullptr) return;
     // REMOVE is for what a file backs, DONTNEED for private memory; each refuses the other's.
     if (::madvise(host, end - begin, MADV_REMOVE) != 0) ::madvise(host, end - begin, MADV_DONTNEED);
+    wrote({host, end - begin});
 }
 
 }  // namespace carrel

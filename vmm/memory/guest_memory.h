@@ -10,6 +10,7 @@
 
 #include "vmm/base/mapping.h"
 #include "vmm/base/result.h"
+#include "vmm/memory/dirty_log.h"
 #include "vmm/model/gpa.h"
 #include "vmm/model/machine_config.h"
 #include "vmm/model/ram_map.h"
@@ -24,7 +25,7 @@ class GuestMemory;
 class WriteWindow {
   public:
     WriteWindow(WriteWindow&& other) noexcept
-        : memory_(std::exchange(other.memory_, nullptr)), gpa_(other.gpa_), bytes_(other.bytes_) {}
+        : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
     WriteWindow& operator=(WriteWindow&&) = delete;
     WriteWindow(const WriteWindow&) = delete;
     WriteWindow& operator=(const WriteWindow&) = delete;
@@ -39,10 +40,8 @@ class WriteWindow {
 
   private:
     friend class GuestMemory;
-    WriteWindow(GuestMemory* memory, Gpa gpa, std::span<std::byte> bytes)
-        : memory_(memory), gpa_(gpa), bytes_(bytes) {}
+    WriteWindow(GuestMemory* memory, std::span<std::byte> bytes) : memory_(memory), bytes_(bytes) {}
     GuestMemory* memory_;
-    Gpa gpa_;
     std::span<std::byte> bytes_;
 };
 
@@ -76,7 +75,16 @@ class GuestMemory {
     // Ends a window whose bytes were detached: complete(), or the dropping of it, by what it had.
     void finish(std::span<std::byte> window, size_t written);
     // Tells of a write into a window that stays open (a virtqueue's ring). After the write.
-    void wrote(std::span<const std::byte> bytes);
+    void wrote(std::span<const std::byte> bytes) {
+        if (dirty_.on()) mark_dirty(bytes);
+    }
+
+    // Which pages have been written through here, for who copies memory while its guest runs. From start to
+    // stop; start while nobody writes (a quiesce). take_dirty(): those inside the range, which is whole pages
+    // of RAM, in order; each is told once for all that was written until then.
+    Result<void> start_dirty_log() { return dirty_.start(); }
+    void stop_dirty_log() { dirty_.stop(); }
+    std::vector<Gpa> take_dirty(Gpa gpa, uint64_t length);
 
     // Copies; false (and nothing done) where the range isn't RAM.
     bool read_bytes(Gpa gpa, std::span<std::byte> to) const;
@@ -107,11 +115,12 @@ class GuestMemory {
   private:
     friend class WriteWindow;
     std::byte* translate(Gpa gpa, uint64_t length) const;
-    void mark_dirty(Gpa, uint64_t) {}  // dirty tracking joins here (issue 4, section 1)
+    void mark_dirty(std::span<const std::byte> bytes);
 
     RamMap map_;
     MemoryBacking backing_;
     Mapping mapping_;  // all regions, one behind the other
+    DirtyLog dirty_;   // by offset in it
     std::vector<Region> regions_;
 };
 

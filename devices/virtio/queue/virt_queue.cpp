@@ -167,7 +167,7 @@ void VirtQueue::put_back(ChainSlot& slot) {
 }
 
 void VirtQueue::abandon(ChainSlot& slot) {
-    close_windows(slot, 0);
+    close_windows(slot, slot.writable_bytes);  // nobody knows how much of it the device had written
     slots_.give_back(slot);
     if (!state_.broken) break_down("the queue is being reset");
 }
