@@ -12,8 +12,13 @@ inline constexpr uint64_t kIndirectDesc = feature(28);  // VIRTIO_F_INDIRECT_DES
 inline constexpr uint64_t kEventIdx = feature(29);      // VIRTIO_F_EVENT_IDX
 inline constexpr uint64_t kVersion1 = feature(32);      // VIRTIO_F_VERSION_1
 inline constexpr uint64_t kRingPacked = feature(34);    // VIRTIO_F_RING_PACKED
-// Those of the queues, which every transport offers besides the device's own.
-inline constexpr uint64_t kQueueFeatures = kIndirectDesc | kEventIdx;
+inline constexpr uint64_t kRingReset = feature(40);     // VIRTIO_F_RING_RESET
+// Those of the queues, which every transport offers besides the device's own; kRingPacked where it is asked
+// for.
+inline constexpr uint64_t kQueueFeatures = kIndirectDesc | kEventIdx | kRingReset;
+constexpr uint64_t offered_queue_features(bool packed_rings) {
+    return kQueueFeatures | (packed_rings ? kRingPacked : 0);
+}
 
 // 2.1
 enum Status : uint8_t {

@@ -44,6 +44,7 @@ enum class MmioRegister : uint32_t {
     kShmLenHigh = 0x0b4,         // r-
     kShmBaseLow = 0x0b8,         // r-
     kShmBaseHigh = 0x0bc,        // r-
+    kQueueReset = 0x0c0,         // rw, reads 0: a reset is over when the write is
     kConfigGeneration = 0x0fc,   // r-
 };
 

@@ -28,7 +28,7 @@ MmioTransport::MmioTransport(VirtioDevice& device, const MmioWiring& wiring, Que
       wiring_(wiring),
       kicks_(std::move(kicks)),
       interrupts_(std::move(line)),
-      core_(device, kQueueFeatures, broken_) {
+      core_(device, offered_queue_features(wiring.packed_rings), broken_) {
     device.connect(wiring.memory, *this);
 }
 
@@ -93,14 +93,25 @@ void MmioTransport::set_control(MmioRegister reg, uint32_t value) {
         case kDriverFeaturesSel: core_.driver_feature_select = value; return;
         case kQueueSel: core_.queue_select = static_cast<uint16_t>(std::min(value, kNoQueue)); return;
         case kQueueSize: return core_.set_size(static_cast<uint16_t>(std::min(value, kNoQueue)));
-        case kQueueReady:
-            if (value == 1) core_.enable();
+        case kQueueReady: return set_ready(value);
+        case kQueueReset:
+            if (value == 1 && core_.reset_queue()) bind_doorbells();
             return;
         case kQueueNotify: return notify(value);
         case kInterruptAck: return interrupts_.acknowledge(value);
         case kStatus: return set_status(value);
         default: return;
     }
+}
+
+// 4.2.3.2: a driver that stops using a queue writes 0 and reads it back.
+void MmioTransport::set_ready(uint32_t ready) {
+    if (ready > 1) return;
+    if (ready == 1)
+        core_.enable();
+    else if (!core_.stop_queue())
+        return;
+    bind_doorbells();
 }
 
 // Half of one of the queue's addresses; false: that isn't what the register is.

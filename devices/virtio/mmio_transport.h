@@ -24,7 +24,8 @@ struct MmioWiring {
     EventLoop& loop;  // the device's thread
     GuestMemory& memory;
     Doorbells& doorbells;
-    uint64_t base;  // where the page lies, for the doorbells
+    uint64_t base;              // where the page lies, for the doorbells
+    bool packed_rings = false;  // are offered
 };
 
 class MmioTransport final : public Device, private DeviceEvents {
@@ -53,6 +54,7 @@ class MmioTransport final : public Device, private DeviceEvents {
     uint32_t control(MmioRegister reg) const REQUIRES(mutex_);
     void set_control(MmioRegister reg, uint32_t value) REQUIRES(mutex_);
     bool set_area(MmioRegister reg, uint32_t value) REQUIRES(mutex_);
+    void set_ready(uint32_t ready) REQUIRES(mutex_);
     void set_status(uint32_t status) REQUIRES(mutex_);
     void notify(uint32_t queue) REQUIRES(mutex_);
     void bind_doorbells() REQUIRES(mutex_);

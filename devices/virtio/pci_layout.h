@@ -57,7 +57,9 @@ enum CommonRegister : uint32_t {
     kQueueDesc = 0x20,            // rw 64, as two of 32
     kQueueDriver = 0x28,          // rw 64
     kQueueDevice = 0x30,          // rw 64
-    kCommonEnd = 0x38,            // what follows needs features that we don't offer
+    kQueueNotifyData = 0x38,      // r- 16, 0: only with VIRTIO_F_NOTIF_CONFIG_DATA, which isn't offered
+    kQueueReset = 0x3a,           // rw 16
+    kCommonEnd = 0x3c,            // what follows needs a feature that we don't offer
 };
 
 // 4.1.4, cfg_type of struct virtio_pci_cap

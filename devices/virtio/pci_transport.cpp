@@ -104,7 +104,7 @@ PciTransport::PciTransport(VirtioDevice& device, const PciWiring& wiring, uint32
       kicks_(std::move(kicks)),
       interrupts_(std::move(messages), std::move(inta), static_cast<uint16_t>(device.queue_sizes().size())),
       config_(identity_of(device), bar_base, kBarSize),
-      core_(device, kQueueFeatures, broken_) {
+      core_(device, offered_queue_features(wiring.packed_rings), broken_) {
     MutexLock lock(mutex_);
     add_capabilities();
     device.connect(wiring.memory, *this);
@@ -310,7 +310,11 @@ void PciTransport::write_common(uint64_t offset, std::span<const std::byte> data
         case kQueueSize: return core_.set_size(half);
         case kQueueMsixVector: return interrupts_.set_queue_vector(core_.queue_select, half);
         case kQueueEnable:
-            if (half == 1) core_.enable();
+            if (half != 1) return;
+            core_.enable();
+            return bind_doorbells();
+        case kQueueReset:  // 4.1.4.3.1: reads as 0 at once, for it is over then
+            if (half == 1 && core_.reset_queue()) bind_doorbells();
             return;
         default: return;
     }

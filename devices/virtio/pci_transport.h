@@ -3,8 +3,7 @@
 // A driver's doorbell is an ioeventfd from DRIVER_OK on, and KVM rings the queue's eventfd without leaving
 // the guest for us. Where that can't be had, the same write comes here by an exit and rings the same eventfd.
 //
-// Missing: VIRTIO_F_RING_RESET (4.1.4.3, queue_reset), VIRTIO_F_NOTIFICATION_DATA, shared memory
-// capabilities, transitional drivers (4.1.4.10).
+// Missing: VIRTIO_F_NOTIFICATION_DATA, shared memory capabilities, transitional drivers (4.1.4.10).
 #pragma once
 
 #include <memory>
@@ -28,6 +27,7 @@ struct PciWiring {
     pci::BarSpace& bars;
     MessageInterrupts& messages;
     Doorbells& doorbells;
+    bool packed_rings = false;  // are offered
 };
 
 class PciTransport final : public pci::Function, private DeviceEvents {

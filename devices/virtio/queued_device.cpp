@@ -15,17 +15,21 @@ void QueuedDevice::connect(GuestMemory& memory, DeviceEvents& events) {
     events_ = &events;
 }
 
+VirtQueue::Opened QueuedDevice::open(const QueueState& state) const {
+    const QueueFeatures features{(features_ & kRingPacked) != 0, (features_ & kEventIdx) != 0,
+                                 (features_ & kIndirectDesc) != 0};
+    return VirtQueue::open(*memory_, state, features);
+}
+
 const char* QueuedDevice::activate(const Activation& activation) {
     MutexLock lock(mutex_);
     if (broken_ != nullptr) return broken_;
     features_ = activation.features;
-    const QueueFeatures features{(features_ & kRingPacked) != 0, (features_ & kEventIdx) != 0,
-                                 (features_ & kIndirectDesc) != 0};
     for (const QueueState& state : activation.queues) {
         queues_.emplace_back();
         busy_.push_back(false);
         if (!state.ready) continue;
-        auto opened = VirtQueue::open(*memory_, state, features);
+        auto opened = open(state);
         if (const auto* error = std::get_if<QueueError>(&opened)) {
             close();
             return error->reason;
@@ -36,6 +40,35 @@ const char* QueuedDevice::activate(const Activation& activation) {
     // A driver may have filled its queues before it said DRIVER_OK (3.1.1), and needn't have rung then.
     for (uint16_t i = 0; i < queues_.size(); ++i)
         if (queues_[i]) events_->again(i);
+    return nullptr;
+}
+
+// 2.6.1.1.1: everything of the queue is forgotten, and its chains aren't touched any more.
+bool QueuedDevice::reset_queue(uint16_t queue) {
+    MutexLock lock(mutex_);
+    if (!active_ || queue >= queues_.size() || !queues_[queue]) return true;
+    if (!drain_queue(queue, kResetLimit)) {
+        fail("requests of a queue that is to be reset are still under way");
+        return false;
+    }
+    queues_[queue].reset();
+    busy_[queue] = false;
+    for (uint16_t i = 0; i < queues_.size(); ++i)
+        if (queues_[i]) events_->again(i);
+    return true;
+}
+
+// 2.6.1.2
+const char* QueuedDevice::enable_queue(uint16_t queue, const QueueState& state) {
+    MutexLock lock(mutex_);
+    if (!active_ || broken_ != nullptr || queue >= queues_.size() || queues_[queue]) return broken_;
+    auto opened = open(state);
+    if (const auto* error = std::get_if<QueueError>(&opened)) {
+        fail(error->reason);
+        return error->reason;
+    }
+    queues_[queue] = std::move(std::get<std::unique_ptr<VirtQueue>>(opened));
+    events_->again(queue);
     return nullptr;
 }
 

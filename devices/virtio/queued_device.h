@@ -19,6 +19,8 @@ class QueuedDevice : public VirtioDevice {
   public:
     void connect(GuestMemory& memory, DeviceEvents& events) final;
     const char* activate(const Activation& activation) final EXCLUDES(mutex_);
+    bool reset_queue(uint16_t queue) final EXCLUDES(mutex_);
+    const char* enable_queue(uint16_t queue, const QueueState& state) final EXCLUDES(mutex_);
     void notify(uint16_t queue) final EXCLUDES(mutex_);
     void reset() final EXCLUDES(mutex_);
     bool quiesce(Nanoseconds limit) final EXCLUDES(mutex_);
@@ -44,13 +46,18 @@ class QueuedDevice : public VirtioDevice {
     // Chains that are kept are completed, or where `abandon` says so, abandoned. What ends after a drain that
     // failed finds the device not active() and is abandoned, too.
     virtual bool drain(bool, Nanoseconds) REQUIRES(mutex_) { return true; }
+    // The same for one queue's chains, none abandoned. To do it for all of the device's is right, too: the
+    // other queues go on afterwards.
+    virtual bool drain_queue(uint16_t, Nanoseconds limit) REQUIRES(mutex_) { return drain(false, limit); }
 
     // The next chain, while serving(). Nothing: turn() comes when there is one. Between two publish() at most
     // as many as the queue has room for, those that were malformed and went back among them.
     std::optional<DescriptorChain> take(uint16_t queue) REQUIRES(mutex_);
 
-    // How many descriptors it has, of one that is ready.
-    uint16_t ring_size(uint16_t queue) const REQUIRES(mutex_) { return queues_[queue]->size(); }
+    // How many descriptors it has; 0 where it isn't ready, or was reset.
+    uint16_t ring_size(uint16_t queue) const REQUIRES(mutex_) {
+        return queues_[queue] ? queues_[queue]->size() : uint16_t{0};
+    }
 
     bool active() const REQUIRES(mutex_) { return active_; }
     // Active, and neither quiet nor broken.
@@ -65,6 +72,7 @@ class QueuedDevice : public VirtioDevice {
     mutable Mutex mutex_;
 
   private:
+    VirtQueue::Opened open(const QueueState& state) const REQUIRES(mutex_);
     void show(uint16_t queue) REQUIRES(mutex_);  // completions, and an interrupt where the driver wants it
     void fail(const char* reason) REQUIRES(mutex_);
     void close() REQUIRES(mutex_);

@@ -92,9 +92,27 @@ void TransportCore::set_area(Gpa QueueState::*area, uint64_t value, uint64_t mas
     gpa = Gpa{(raw(gpa) & ~mask) | (value & mask)};
 }
 
-// 4.1.4.3.2: only a reset disables it again.
+// 4.1.4.3.2: only a reset disables it again. 2.6.1.2: of a device that works, only with RING_RESET.
 void TransportCore::enable() {
-    if (selected() != nullptr && !active_) queues_[queue_select].ready = true;
+    if (selected() == nullptr || selected()->ready) return;
+    if (active_ && (accepted_ & kRingReset) == 0) return;
+    QueueState& queue = queues_[queue_select];
+    queue.ready = true;
+    if (active_ && device_.enable_queue(queue_select, queue) != nullptr) broken_ = true;
+}
+
+bool TransportCore::stop_queue() {
+    if (selected() == nullptr || !selected()->ready) return false;
+    if (active_ && !device_.reset_queue(queue_select)) return false;
+    queues_[queue_select].ready = false;
+    return true;
+}
+
+bool TransportCore::reset_queue() {
+    if ((accepted_ & kRingReset) == 0 || !stop_queue()) return false;
+    queues_[queue_select] = QueueState{};
+    queues_[queue_select].size = largest_size();
+    return true;
 }
 
 void TransportCore::reset() {

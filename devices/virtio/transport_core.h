@@ -42,6 +42,10 @@ class TransportCore {
     void set_size(uint16_t size);
     void set_area(Gpa QueueState::*area, uint64_t value, uint64_t mask);
     void enable();
+    // Both where the queue was enabled; true: it isn't any more. reset_queue() needs VIRTIO_F_RING_RESET, and
+    // all of the queue is as after a reset (2.6.1.1); stop_queue() is MMIO's QueueReady = 0 (4.2.2).
+    bool reset_queue();
+    bool stop_queue();
 
     bool active() const { return active_; }
     bool ready(uint16_t queue) const { return queue < queues_.size() && queues_[queue].ready; }

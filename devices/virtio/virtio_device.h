@@ -53,6 +53,11 @@ class VirtioDevice {
     virtual void connect(GuestMemory& memory, DeviceEvents& events) = 0;
     // DRIVER_OK. Null, or what the driver did wrong: the device waits for its reset then.
     virtual const char* activate(const Activation& activation) = 0;
+    // One queue of an active device, 2.6.1. reset_queue(): what it has under way ends, and nothing of it is
+    // touched any more; the others go on. False: that can't be had in time, and the device waits for a reset.
+    // enable_queue(): set up anew, by a driver that may; the answer as of activate().
+    virtual bool reset_queue(uint16_t queue) = 0;
+    virtual const char* enable_queue(uint16_t queue, const QueueState& state) = 0;
     // There may be chains in this queue. The device's own thread.
     virtual void notify(uint16_t queue) = 0;
     // Nothing in flight touches guest memory any more when it returns, and all is as after power-on. Any

@@ -44,13 +44,13 @@ inline DiskImage make_image(uint64_t sectors, bool read_only = false) {
 
 class BlockSide final : private DeviceEvents {
   public:
-    static constexpr QueueFeatures kFeatures{.packed = false, .event_idx = false, .indirect = true};
     static constexpr uint64_t kHeaderAt = kData, kStatusAt = kData + 0x100, kBufferAt = kData + 0x1000;
 
-    explicit BlockSide(DiskImage disk, std::string id = "disk", uint16_t size = 128)
+    explicit BlockSide(DiskImage disk, std::string id = "disk", uint16_t size = 128, bool packed = false)
         : image(std::move(disk)),
+          rings{.packed = packed, .event_idx = false, .indirect = true},
           block(Block::create(*loop, image, std::move(id)).value()),
-          driver(make_driver(*memory, size, kFeatures)) {
+          driver(make_driver(*memory, size, rings)) {
         block->connect(*memory, *this);
         start();
     }
@@ -58,14 +58,14 @@ class BlockSide final : private DeviceEvents {
 
     const char* start(uint64_t features = kVersion1 | kIndirectDesc | kBlockFlush) {
         const QueueState state = driver->state();
-        return block->activate({features, {&state, 1}});
+        return block->activate({features | (rings.packed ? kRingPacked : 0), {&state, 1}});
     }
     // Rings as after a boot of the guest.
     void forget_rings() {
         const std::vector<std::byte> zeros(0x10000);
         for (const uint64_t area : {kDescriptors, kDriverArea, kDeviceArea})
             memory->write_bytes(Gpa{area}, zeros);
-        driver = make_driver(*memory, 128, kFeatures);
+        driver = make_driver(*memory, 128, rings);
     }
     void kick() {
         driver->publish();
@@ -130,6 +130,7 @@ class BlockSide final : private DeviceEvents {
     std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
     std::unique_ptr<GuestMemory> memory = make_memory();
     DiskImage image;
+    const QueueFeatures rings;
     std::unique_ptr<Block> block;
     std::unique_ptr<Driver> driver;
     std::optional<Used> last;

@@ -20,7 +20,7 @@ class MmioSide {
     using Register = MmioRegister;
     MmioSide(Surroundings& around, VirtioDevice& device)
         : loop_(*around.loop),
-          transport_(MmioTransport::create(device, {loop_, *around.memory, doorbells, kMmioBase},
+          transport_(MmioTransport::create(device, {loop_, *around.memory, doorbells, kMmioBase, true},
                                            std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))
                          .value()) {}
 

@@ -63,7 +63,7 @@ TEST_CASE("virtio-pci, 4.1.4: the capabilities are a list inside the space, each
                                                       rig.side.config<uint32_t>(c.at + 12)};
     }
     CHECK(places.size() == 5);
-    CHECK(places[1] == std::pair<uint32_t, uint32_t>{kCommonPart, 0x38});
+    CHECK(places[1] == std::pair<uint32_t, uint32_t>{kCommonPart, 0x3c});
     CHECK(places[2] == std::pair<uint32_t, uint32_t>{kDoorbellPart, 4});
     CHECK(places[3] == std::pair<uint32_t, uint32_t>{kIsrPart, 1});
     CHECK(places[4].first == kDevicePart);
@@ -158,7 +158,7 @@ TEST_CASE("virtio-pci, 4.1.4.9: every register can be reached through configurat
     rig.open_window(kCommonPart + kDeviceFeatureSelect, 4);
     rig.side.set_config<uint32_t>(rig.window + 16, 1);
     rig.open_window(kCommonPart + kDeviceFeature, 4);
-    CHECK(rig.side.config<uint32_t>(rig.window + 16) == kVersion1 >> 32);
+    CHECK(rig.side.config<uint32_t>(rig.window + 16) == (kVersion1 | kRingPacked | kRingReset) >> 32);
     rig.open_window(kCommonPart + kQueueSize, 2);
     rig.side.set_config<uint16_t>(rig.window + 16, 8);
     CHECK(rig.side.config<uint16_t>(rig.window + 16) == 8);

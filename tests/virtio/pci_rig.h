@@ -30,7 +30,7 @@ class PciSide {
   public:
     PciSide(Surroundings& around, VirtioDevice& device)
         : loop_(*around.loop),
-          transport_(PciTransport::create(device, {loop_, *around.memory, bars, messages, doorbells},
+          transport_(PciTransport::create(device, {loop_, *around.memory, bars, messages, doorbells, true},
                                           kBarBase,
                                           std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))
                          .value()) {}

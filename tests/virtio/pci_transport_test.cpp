@@ -86,7 +86,7 @@ TEST_CASE(
         rig.side.decode();
         return rig.side.offered();
     }();
-    CHECK(offered == (kVersion1 | kRingFeatures));
+    CHECK(offered == (kVersion1 | kQueueFeatures | kRingPacked));
     for (unsigned bit = 0; bit < 64; ++bit) {
         INFO("bit " << bit);
         const bool there = (offered & feature(bit)) != 0;

@@ -118,7 +118,8 @@ bool Net::provide(Pair& pair) {
     while (!enough()) {
         auto chain = take(pair.receive);
         // Where the whole ring is here, the driver hasn't got more to give.
-        if (!chain) return serving() && buffers.chains() == ring_size(pair.receive);
+        const bool all = buffers.chains() != 0 && buffers.chains() == ring_size(pair.receive);
+        if (!chain) return serving() && all;
         if (ReceiveBuffers::fits(*chain)) {
             buffers.add(std::move(*chain));
         } else {
