@@ -1,4 +1,5 @@
-// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_block/* and virtio_restore/*,
+// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_mmio/*, virtio_block/* and
+// virtio_restore/*,
 // the seed corpora of the fuzz targets.
 #include <filesystem>
 #include <fstream>
@@ -82,6 +83,12 @@ int main(int argc, char** argv) {
            0,  4,    0x14, 0x0f, 11,   0x21, 0x10, 0,    0,    1, 0xd0, 8,    0, 12});
     write(folder / "virtio_pci/msix",
           {10, 1, 1, 0x31, 0x98, 0, 0, 0, 0xc0, 0x23, 8, 0, 0, 0, 0, 14, 11, 13, 1, 4, 0, 15});
+    // Commands of virtio_mmio_fuzzer.cpp: as the first above; the queue reset and enabled again; packed
+    // rings.
+    write(folder / "virtio_mmio/request", {10, 0, 6, 0, 4, 0, 32, 0, 2, 0, 8, 0, 11, 8, 0});
+    write(folder / "virtio_mmio/ring-reset",
+          {10, 2, 6, 0, 4, 0, 32, 0, 2, 0, 8, 0, 2, 17, 1, 2, 5, 1, 11, 8, 0});
+    write(folder / "virtio_mmio/packed", {26, 2, 8, 0, 11, 2, 17, 1, 11, 9});
     // Requests of virtio_block_fuzzer.cpp: which disk; type, place, shape, its cuts and buffers, when to
     // ring.
     write(folder / "virtio_block/read", {0, 0, 1, 0x27, 12, 1, 0});
