@@ -18,7 +18,7 @@ constexpr unsigned kSector = 512;
 constexpr std::uint64_t kScratchSector = 8;
 
 // An answer within this time, or there won't be one: the software KVM and the machine under it may be slow.
-constexpr std::uint64_t kPatience = 2000000;
+constexpr std::uint64_t kPatience = 10000000;
 
 class Driver {
   public:

@@ -7,7 +7,7 @@
 namespace guest {
 namespace {
 
-constexpr std::uint64_t kStopPatience = 8000000;  // longer than a reset may take
+constexpr std::uint64_t kStopPatience = 30000000;  // longer than a reset may take
 
 // Some accesses keep the device for milliseconds (KVM waits for all processors when a doorbell or a message
 // moves), and the next in line is whoever asks next: a processor that never pauses would have the device for

@@ -73,7 +73,7 @@ class VirtioPci {
     void accept(std::uint64_t features) const;
     // Status 0, and until the device says so too (4.1.4.3.2); false: it didn't within `patience`
     // microseconds. A device may wait 5 s for its host.
-    bool reset(std::uint64_t patience = 6000000) const;
+    bool reset(std::uint64_t patience = 20000000) const;
     // To FEATURES_OK; whether that stayed.
     bool negotiate(std::uint64_t features) const;
     std::uint16_t largest(unsigned queue) const;

@@ -8,7 +8,7 @@ need_kvm rebuild
 
 # Not irq_timer: a one-shot timer may fire once more after it was restored (vmm/kvm/vcpu_state_x86.cpp says why), and that
 # guest counts.
-for name in poweroff string_io port_widths irq_serial irq_count mmio_widths rtc acpi halt real_mode smp state_walk; do
+for name in poweroff string_io port_widths irq_serial irq_count mmio_widths rtc acpi halt real_mode smp state_walk tsc_forward; do
     for every in 1 7 100; do
         check "rebuild: $name, 4 vCPUs, at every exit of $every" passes "$name" --cpus 4 --rebuild-every "$every"
     done

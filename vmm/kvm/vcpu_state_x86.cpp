@@ -117,6 +117,15 @@ Result<void> restore_nested_state(int fd, ByteReader& reader) {
     return {};
 }
 
+// KVM takes a TSC that is within a second of what it expects for one that shall be the same as the last one
+// set (so that the vCPUs of a VM agree), and older ones, such as 6.1's, expect a new VM's to count from 0: a
+// guest in its first second would go back in time. So the first vCPU's is set to something far away before;
+// the others shall follow it.
+Result<void> leave_new_tsc(const Vcpu& vcpu, uint64_t tsc) {
+    constexpr uint64_t kFarAway = uint64_t{1} << 62;
+    return vcpu.id() == 0 ? write_msrs(vcpu, {Msr{kMsrTsc, 0, tsc ^ kFarAway}}) : Result<void>{};
+}
+
 Result<void> restore_msrs(const Vcpu& vcpu, ByteReader& reader) {
     const auto count = reader.get<uint32_t>();
     if (count > kMostMsrs) return usage_error("saved state holds too many MSRs");
@@ -124,6 +133,8 @@ Result<void> restore_msrs(const Vcpu& vcpu, ByteReader& reader) {
     msrs.reserve(count);
     for (uint32_t i = 0; i < count; ++i) msrs.push_back(reader.get<Msr>());
     if (!reader.ok()) return usage_error("saved state is cut short");
+    for (const Msr& msr : msrs)
+        if (msr.index == kMsrTsc) TRY(leave_new_tsc(vcpu, msr.value));
     return write_msrs(vcpu, std::move(msrs));
 }
 
