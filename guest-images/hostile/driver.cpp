@@ -115,9 +115,24 @@ const char* Driver::ask_random(unsigned queue) {
     return seen != 0 ? nullptr : "the random bytes are all zero";
 }
 
+// VIRTIO 1.3, 5.1.2 and 5.1.6: a header of zeros, and a frame to everybody of a type that is nobody's.
+const char* Driver::ask_to_send() {
+    constexpr unsigned kSendQueue = 1, kHeader = 12, kFrame = 60;
+    if (count <= kSendQueue) return nullptr;
+    for (unsigned i = 0; i < kHeader + kFrame; ++i) data_[i] = i >= kHeader && i < kHeader + 6 ? 0xff : 0;
+    data_[kHeader + 6] = 2;
+    data_[kHeader + 12] = 0x88, data_[kHeader + 13] = 0xb5;
+    const Buffer buffer{address_of(data_), kHeader + kFrame};
+    queues[kSendQueue].offer(&buffer, 1);
+    device.notify(kSendQueue);
+    Used used;
+    return queues[kSendQueue].wait(used, kPatience) ? nullptr : "a frame is never sent";
+}
+
 const char* Driver::ask(unsigned queue) {
     if (device.type() == kVirtioBlock) return ask_disk(queue);
     if (device.type() == kVirtioEntropy) return ask_random(queue);
+    if (device.type() == kVirtioNet) return ask_to_send();
     return nullptr;
 }
 

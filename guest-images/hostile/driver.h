@@ -37,10 +37,16 @@ class Driver {
 
     // Whether it knows what to ask for: disks and random numbers, on every queue.
     bool can_ask() const { return device.type() == kVirtioBlock || device.type() == kVirtioEntropy; }
-    // A correct request, and whether its answer is right. Nothing where it doesn't know any.
+    // A correct request, and whether its answer is right; a frame to send for a network card, on its own
+    // queue. Nothing where it doesn't know any.
     const char* ask(unsigned queue = 0);
     // One sector of a disk, to be answered into `data`, or 64 random bytes.
     void offer_request(unsigned queue, std::uint64_t data);
+
+    // The queue's ring, empty again.
+    void begin(unsigned queue) {
+        queues[queue].begin(memory_[queue], queues[queue].size(), queues[queue].packed());
+    }
 
     VirtioPci device;
     VirtioQueue queues[kMostQueues];
@@ -51,6 +57,7 @@ class Driver {
     const char* transfer(unsigned queue, std::uint32_t type, std::uint64_t sector);
     const char* ask_disk(unsigned queue);
     const char* ask_random(unsigned queue);
+    const char* ask_to_send();
 
     bool read_only_ = false;
     bool sum_known_ = false;

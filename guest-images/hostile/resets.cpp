@@ -74,10 +74,35 @@ const char* decoding_off_in_flight(Attack& a) {
     return nullptr;
 }
 
+// One queue alone, 2.6.1 and 4.1.4.3: it is gone at once, and comes back where it is set up again.
+const char* queue_reset(Attack& a) {
+    if ((a.device().offered() & kFeatureRingReset) == 0) return nullptr;
+    if (const char* problem = a.driver.start(a.packed, kFeatureIndirect | kFeatureRingReset)) return problem;
+    const QueuePlace place = a.ring().place();
+    take_off(a);
+    for (unsigned i = 0; i < 3; ++i) {
+        a.device().put(kQueueSelect, static_cast<std::uint16_t>(a.queue));
+        a.device().put<std::uint16_t>(kQueueReset, 1);
+    }
+    if (a.device().get<std::uint16_t>(kQueueEnable) != 0) return "a queue that was reset is enabled";
+    if (const char* problem = nothing_moves(a)) return problem;
+    a.kick();
+    a.driver.begin(a.queue);
+    a.device().set_queue(a.queue, place);
+    return a.driver.ask(a.queue);
+}
+const char* queue_reset_not_agreed(Attack& a) {
+    a.device().put(kQueueSelect, static_cast<std::uint16_t>(a.queue));
+    a.device().put<std::uint16_t>(kQueueReset, 1);
+    return a.driver.ask(a.queue);
+}
+
 constexpr Case kCases[] = {
     {"reset-in-flight", in_flight, Rings::kBoth, false},
     {"resets-in-flight", twice_in_flight, Rings::kBoth, false},
     {"function-reset-in-flight", function_reset, Rings::kBoth, false},
+    {"queue-reset-in-flight", queue_reset},
+    {"queue-reset-not-agreed", queue_reset_not_agreed},
     {"resets-without-end", without_end, Rings::kBoth, false},
     {"decoding-off-in-flight", decoding_off_in_flight},
 };

@@ -13,7 +13,8 @@ constexpr std::uint8_t kVirtioAcknowledge = 1, kVirtioDriver = 2, kVirtioDriverO
                        kVirtioNeedsReset = 64, kVirtioFailed = 128;
 // 6
 constexpr std::uint64_t kFeatureIndirect = 1ull << 28, kFeatureEventIdx = 1ull << 29,
-                        kFeatureVersion1 = 1ull << 32, kFeaturePacked = 1ull << 34;
+                        kFeatureVersion1 = 1ull << 32, kFeatureRingReset = 1ull << 40,
+                        kFeaturePacked = 1ull << 34;
 // 5
 constexpr unsigned kVirtioNet = 1, kVirtioBlock = 2, kVirtioConsole = 3, kVirtioEntropy = 4,
                    kVirtioBalloon = 5, kVirtioVsock = 19;
@@ -37,6 +38,7 @@ enum CommonRegister : unsigned {
     kQueueDescriptors = 0x20,
     kQueueDriverArea = 0x28,
     kQueueDeviceArea = 0x30,
+    kQueueReset = 0x3a,  // with kFeatureRingReset
 };
 
 class VirtioPci {
