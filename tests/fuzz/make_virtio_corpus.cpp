@@ -97,4 +97,11 @@ int main(int argc, char** argv) {
           {1, 1, 1, 0x27, 4, 1, 1, 0, 0, 0x25, 3, 3, 3, 3, 3, 3, 12, 1, 0});
     write(folder / "virtio_block/others",
           {0, 2, 0, 0x23, 0, 3, 0, 0x27, 15, 1, 0, 5, 0, 0x23, 1, 4, 0, 0x0b, 10, 1, 13, 4, 0});
+    // Steps of virtio_net_fuzzer.cpp: which features; buffers and a frame in; one out, and a command.
+    write(folder / "virtio_net/in", {0, 0, 0, 0x88, 1, 0, 0, 0x88, 1, 5, 8, 0, 0, 3, 0, 10, 15});
+    write(folder / "virtio_net/out", {0, 0x10, 1, 4, 0, 7, 1, 0x15, 12, 0x15, 15});
+    write(folder / "virtio_net/command",
+          {0, 11, 1, 0, 0, 0, 11, 12, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 1});
+    write(folder / "virtio_net/pairs",
+          {7, 11, 2, 4, 0, 2, 0, 0x20, 0, 0x88, 1, 0x25, 0x28, 0, 0, 3, 0, 10, 12, 15});
 }
