@@ -20,6 +20,7 @@ echo no >/dev/vdb || echo "vdb is not written"
 echo "serials $(cat /sys/block/vda/serial) $(cat /sys/block/vdb/serial)"
 echo "sizes $(cat /sys/block/vda/size) $(cat /sys/block/vdb/size)"
 echo "random $(head -c 64 /dev/hwrng | wc -c)"
+for device in /sys/bus/virtio/devices/*; do echo "packed $(cut -c35 "$device/features")"; done
 echo "found $(ls /sys/bus/virtio/devices | wc -l) devices, $(ls /sys/bus/pci/devices 2>/dev/null | wc -l) on PCI"
 grep -E "virtio" /proc/interrupts
 dmesg | grep -iE "bug|warn|stall|error" | grep -viE "ERST|errors=|RAS"
@@ -30,6 +31,7 @@ for name in bookworm trixie sid; do
     files=(--memory 3G --add "$(kernel "$name"):/root/vmlinuz" --add "$scratch/initrd-$name:/root/initrd")
     how=(messages intx four) rebuilt=rebuilt
     if [[ $name == trixie ]]; then how+=(mmio) rebuilt=rebuilt_mmio; fi
+    if [[ $name == sid ]]; then how+=(packed) rebuilt=rebuilt_packed; fi
     inside 300 --cpus 2 "${files[@]}" -- tests/linux/inside/disks.sh "$name" "${how[@]}"
     # By counted instructions: without, the emulated machine as a whole stood still in one of 22 such runs, which makes some
     # 150 VMs each. Whose fault that is isn't known; QEMU's TCG has lost interrupts under SVM before (tools/lib/qemu_mend.py).

@@ -30,6 +30,7 @@ struct RunOptions {
     std::vector<std::string> nets;
     bool entropy = false;
     std::string transport = "pci";
+    bool packed_rings = false;
     bool hugepages = false;
     std::string log = "warning";
     bool verbose = false;
@@ -59,6 +60,7 @@ Result<MachineConfig> to_config(const RunOptions& options) {
         config.nets.push_back(std::move(parsed));
     }
     config.entropy = options.entropy;
+    config.packed_rings = options.packed_rings;
     TRY_ASSIGN(config.transport, parse_transport(options.transport));
     if (!options.timeout.empty()) {
         TRY_ASSIGN(config.timeout, parse_duration(options.timeout, "--timeout"));
@@ -134,6 +136,8 @@ void add_run(CLI::App& app, int& status) {
     command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");
     command->add_option("--transport", o.transport,
                         "pci or mmio: how the guest reaches its virtio devices (default: pci)");
+    command->add_flag("--packed-rings", o.packed_rings,
+                      "virtio devices offer packed rings, too (default: split ones only)");
     command->add_flag("--hugepages", o.hugepages, "RAM from the host's pool of huge pages (default: off)");
     command->add_option("--name", o.name, "the guest's name in messages and threads (default: guest)")
         ->check(refuse_empty, "");

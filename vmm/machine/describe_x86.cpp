@@ -84,6 +84,7 @@ Result<MachineDescription> describe(const kvm::Kvm& kvm, const MachineConfig& co
     // Only where reading it costs no exit: that is what it's for.
     description.devices = device_places(kvm.check(KVM_CAP_READONLY_MEM) > 0);
     add_virtio_places(config, description.devices);
+    description.packed_rings = config.packed_rings;
     return description;
 }
 

@@ -22,7 +22,9 @@ Result<void> VirtioDevices::build(const MachineDescription& description, const D
         if (!device) continue;
         devices_.push_back(std::move(device));
         virtio::VirtioDevice& added = *devices_.back();
-        TRY(place.transport == Transport::kMmio ? add_page(place, added) : add_function(place, added));
+        const bool packed = description.packed_rings;
+        TRY(place.transport == Transport::kMmio ? add_page(place, added, packed)
+                                                : add_function(place, added, packed));
     }
     return {};
 }
@@ -49,9 +51,11 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
     return device;
 }
 
-Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::VirtioDevice& device) {
-    const virtio::PciWiring wiring{wiring_.io, wiring_.memory, *this, wiring_.vm.message_interrupts(),
-                                   wiring_.vm.doorbells()};
+Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::VirtioDevice& device,
+                                         bool packed_rings) {
+    const virtio::PciWiring wiring{
+        wiring_.io,  wiring_.memory, *this, wiring_.vm.message_interrupts(), wiring_.vm.doorbells(),
+        packed_rings};
     TRY_ASSIGN(auto function, virtio::PciTransport::create(device, wiring, static_cast<uint32_t>(place.base),
                                                            wiring_.vm.irq_line(place.gsi.value())));
     wiring_.pci.attach(pci_slot_of(place.kind, place.slot), *function);
@@ -59,8 +63,10 @@ Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::Virti
     return {};
 }
 
-Result<void> VirtioDevices::add_page(const DevicePlace& place, virtio::VirtioDevice& device) {
-    const virtio::MmioWiring wiring{wiring_.io, wiring_.memory, wiring_.vm.doorbells(), place.base};
+Result<void> VirtioDevices::add_page(const DevicePlace& place, virtio::VirtioDevice& device,
+                                     bool packed_rings) {
+    const virtio::MmioWiring wiring{wiring_.io, wiring_.memory, wiring_.vm.doorbells(), place.base,
+                                    packed_rings};
     TRY_ASSIGN(auto page,
                virtio::MmioTransport::create(device, wiring, wiring_.vm.irq_line(place.gsi.value())));
     CHECK(this->place(*page, place.base, place.size));  // a description has each place once

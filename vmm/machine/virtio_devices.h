@@ -58,8 +58,8 @@ class VirtioDevices final : public pci::BarSpace {
     // Null: not one of ours.
     Result<std::unique_ptr<virtio::VirtioDevice>> make(const DevicePlace& place,
                                                        const DeviceSources& sources);
-    Result<void> add_function(const DevicePlace& place, virtio::VirtioDevice& device);
-    Result<void> add_page(const DevicePlace& place, virtio::VirtioDevice& device);
+    Result<void> add_function(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
+    Result<void> add_page(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
 
     const VirtioWiring wiring_;
     Mutex mutex_;  // two vCPUs may move two BARs; behind the functions' in the order of locks

@@ -53,6 +53,7 @@ struct MachineConfig {
     std::vector<NetConfig> nets;            // the first is eth0
     bool entropy = false;                   // a virtio-rng
     Transport transport = Transport::kPci;  // of all virtio devices
+    bool packed_rings = false;              // are offered by them
     OnReboot on_reboot = OnReboot::kExit;
     std::optional<Nanoseconds> timeout;
     // Test aid: rebuild the machine from its saved bytes at every n-th exit to userspace; 0: never.

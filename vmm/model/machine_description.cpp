@@ -130,6 +130,7 @@ void MachineDescription::save(ByteWriter& writer) const {
     writer.put(tsc_khz);
     put_list(writer, msr_list, [&](uint32_t msr) { writer.put(msr); });
     put_list(writer, devices, [&](const DevicePlace& place) { put_place(writer, place); });
+    writer.put(static_cast<uint8_t>(packed_rings));
     writer.end_part(part);
 }
 
@@ -142,6 +143,7 @@ Result<MachineDescription> MachineDescription::restore(ByteReader& reader) {
     read.tsc_khz = in.get<uint32_t>();
     get_list(in, kMostMsrs, [&] { read.msr_list.push_back(in.get<uint32_t>()); });
     get_list(in, kMostDevices, [&] { read.devices.push_back(get_place(in)); });
+    read.packed_rings = in.get<uint8_t>() != 0;
     const bool whole = in.ok() && in.at_end() && !read.apic_ids.empty();
     if (whole && is_possible(read.ram) && are_possible(read.devices)) return read;
     return host_error("the saved description of the machine is damaged");

@@ -52,6 +52,7 @@ struct MachineDescription {
     uint32_t tsc_khz = 0;            // of all vCPUs; 0 where KVM can't tell
     std::vector<uint32_t> msr_list;  // what a saved vCPU holds
     std::vector<DevicePlace> devices;
+    bool packed_rings = false;  // VIRTIO_F_RING_PACKED is offered by all virtio devices
 
     uint32_t cpus() const { return static_cast<uint32_t>(apic_ids.size()); }
     // Null where the machine has no such device.

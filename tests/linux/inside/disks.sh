@@ -25,6 +25,9 @@ intx() { with_disks pci=nomsi && grep -q 'IO-APIC.*virtio' /tmp/lines; }
 # ACPI tells of each device once, and of no PCI bus.
 mmio() { with_disks '' --transport mmio "$@" && grep -q '^found 3 devices, 0 on PCI' /tmp/lines && grep -q 'IO-APIC.*virtio' /tmp/lines; }
 rebuilt() { with_disks '' --rebuild-every 10; }
+# The rings are the driver's choice: 34 is VIRTIO_F_RING_PACKED.
+packed() { with_disks '' --packed-rings "$@" && [ "$(grep -c '^packed 1$' /tmp/lines)" = 3 ]; }
+rebuilt_packed() { packed --rebuild-every 10; }
 rebuilt_mmio() { mmio --rebuild-every 10; }
 four() { with_disks '' --cpus 4; }
 shift
@@ -34,6 +37,8 @@ for how in "$@"; do
         intx) check "disks: $kernel, with INTx" intx ;;
         rebuilt) check "disks: $kernel, rebuilt at every 10th exit" rebuilt ;;
         mmio) check "disks: $kernel, over MMIO" mmio ;;
+        packed) check "disks: $kernel, packed rings" packed ;;
+        rebuilt_packed) check "disks: $kernel, packed rings, rebuilt at every 10th exit" rebuilt_packed ;;
         rebuilt_mmio) check "disks: $kernel, over MMIO, rebuilt at every 10th exit" rebuilt_mmio ;;
         four) check "disks: $kernel, 4 vCPUs" four ;;
     esac

@@ -31,18 +31,18 @@ def guest_script():
     return "; ".join(lines)
 
 
-def command(vmm, kernel):
+def command(vmm, kernel, more):
     words = vmms.command(vmm, kernel, "vmlinuz", APPEND)
     if vmm == "carrel":
-        return [*words, "--disk", DISK]
+        return [*words, "--disk", DISK, *more]
     return [*words, "-drive", f"file={DISK},format=raw,if=none,id=disk,cache=writeback,aio=threads",
             "-device", "virtio-blk-pci,drive=disk"]
 
 
-def host_script(only, kernel):
+def host_script(only, kernel, more):
     lines = [f"dd if=/dev/urandom of={DISK} bs=1M count={DISK_MIB} 2>/dev/null"]
     for vmm in only:
-        lines += [f"echo VMM {vmm}", f"timeout {SECONDS} {shlex.join(command(vmm, kernel))} </dev/null 2>&1"]
+        lines += [f"echo VMM {vmm}", f"timeout {SECONDS} {shlex.join(command(vmm, kernel, more))} </dev/null 2>&1"]
     return "\n".join(lines) + "\nexit 0\n"
 
 
@@ -54,7 +54,7 @@ def output_of(options, only):
     with tempfile.TemporaryDirectory() as folder:
         script = os.path.join(folder, "script")
         with open(script, "w", encoding="utf-8") as file:
-            file.write(host_script(only, options.kernel))
+            file.write(host_script(only, options.kernel, options.option))
         words = emulated.kvm_host_options(host, folder)
         emulated.tool("make-initrd", "--modules", modules, "virtio_pci", "virtio_blk", "--with", emulated.program(LOAD_SOURCE),
                       "--script", guest_script(), "-o", os.path.join(folder, "initrd"))
