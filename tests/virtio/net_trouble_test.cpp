@@ -190,6 +190,35 @@ TEST_CASE("net: taken apart and rebuilt in the middle of traffic, nothing is los
     CHECK_FALSE(side.broken);
 }
 
+TEST_CASE("net: queues that the driver hasn't set up, or has reset, get no frames; set up again, they do") {
+    NetSide side(kAll | kNetMultiqueue, 2);
+    side.net->reset();
+    side.forget_rings();
+    std::vector<QueueState> states;
+    for (const auto& driver : side.drivers) states.push_back(driver->state());
+    states[2].ready = states[3].ready = false;
+    REQUIRE(side.activate(states) == nullptr);
+    side.give(30, 4096);
+    CHECK(side.command(kNetPairs, kNetPairsSet, {2, 0}) == kNetOk);
+    side.backend.offer(make_frame(60), {}, 1);
+    side.backend.listener->frames_waiting(1);
+    side.backend.listener->room(1);
+    CHECK(side.backend.waiting[1].size() == 1);
+    CHECK_FALSE(side.backend.watched[1]);
+    // One that was in use.
+    REQUIRE(side.net->reset_queue(0));
+    side.run_again();
+    side.backend.offer(make_frame(60));
+    side.backend.listener->frames_waiting(0);
+    CHECK(side.backend.waiting[0].size() == 1);
+    CHECK_FALSE(side.backend.watched[0]);
+    side.forget_rings();
+    REQUIRE(side.net->enable_queue(0, side.on(0).state()) == nullptr);
+    side.give(30, 4096);
+    side.backend.loop();
+    CHECK(side.got().size() == 72);
+}
+
 TEST_CASE("net: saved bytes that can't be") {
     NetSide side(kAll, 2);
     ByteWriter writer;
