@@ -92,6 +92,33 @@ TEST_CASE("--net: what isn't understood is refused by its word, never ignored") 
     CHECK(parse_net("user,wrong").error().what.find("'wrong'") != std::string::npos);
 }
 
+TEST_CASE("--net: ports of the host's lead to the guest's") {
+    using Protocol = PortForward::Protocol;
+    const NetConfig net = parse_net("user,tcp=8080:80,tcp=22,udp=127.0.0.1/53:5353,tcp=::1/8080:80").value();
+    CHECK(net.forwards == std::vector<PortForward>{{Protocol::kTcp, "", 8080, 80},
+                                                   {Protocol::kTcp, "", 22, 22},
+                                                   {Protocol::kUdp, "127.0.0.1", 53, 5353},
+                                                   {Protocol::kTcp, "::1", 8080, 80}});
+    for (const char* text : {"user,tcp=",           "user,tcp=0",
+                             "user,tcp=65536",      "user,tcp=22:",
+                             "user,tcp=:22",        "user,tcp=22:0",
+                             "user,tcp=22:23:24",   "user,tcp=+22",
+                             "user,tcp= 22",        "user,tcp=22-25",
+                             "user,udp=/22",        "user,udp=localhost/22",
+                             "user,udp=127.0.0.1/", "user,udp=127.0.0.1:22",
+                             "user,udp=%eth0/22",   "user,tcp=22,tcp=22:23",
+                             "user,tcp=~22",        "user,tcp=all",
+                             "tap=a,tcp=22",        "switch=a,udp=22"}) {
+        INFO("'" << text << "'");
+        const auto result = parse_net(text);
+        REQUIRE_FALSE(result.ok());
+        CHECK(result.error().fault == Fault::kUsage);
+        CHECK(result.error().what.starts_with("--net: "));
+        CHECK_FALSE(result.error().advice.empty());
+    }
+    CHECK(parse_net("user,tcp=22,udp=22").ok());
+}
+
 TEST_CASE("--net: a random address is local, one interface's, and another each time") {
     std::set<MacAddress> seen;
     for (int i = 0; i < 64; ++i) {

@@ -13,7 +13,8 @@ namespace carrel {
 namespace {
 
 constexpr const char* kForm =
-    "write tap=NAME, tapfd=N, user or switch=NAME, then [,mac=MAC][,mtu=N][,queues=N]";
+    "write tap=NAME, tapfd=N, user or switch=NAME, then [,mac=MAC][,mtu=N][,queues=N]; user also takes "
+    "[,tcp=PORT:GUEST-PORT][,udp=…]";
 constexpr size_t kLongestInterface = 15;  // IFNAMSIZ, with its end
 // VIRTIO 1.3, 5.1.4.1: an IPv4 router's least, and all that the field holds.
 constexpr unsigned kLeastMtu = 68, kMostMtu = 65535;
@@ -78,15 +79,36 @@ Result<void> parse_kind(NetConfig& net, const std::string& word) {
     return usage_error("--net: '" + word + "' is none of tap=NAME, tapfd=N, user and switch=NAME", kForm);
 }
 
+Result<void> add_forward(NetConfig& net, PortForward::Protocol protocol, const std::string& text) {
+    TRY_ASSIGN(PortForward forward, parse_forward(protocol, text));
+    const std::string word = "--net: " + std::string(key_of(protocol)) + "=" + text;
+    if (net.kind != NetConfig::Kind::kUser)
+        return usage_error(word + " is for --net user",
+                           "leave it out: on another network the guest is reached by its own address");
+    const auto taken = [&](const PortForward& other) {
+        return other.protocol == protocol && other.host == forward.host && other.address == forward.address;
+    };
+    if (std::ranges::any_of(net.forwards, taken))
+        return usage_error(word + ": this port of the host's is forwarded already",
+                           "give each forward one of its own");
+    net.forwards.push_back(std::move(forward));
+    return {};
+}
+
 Result<void> parse_option(NetConfig& net, const std::string& word) {
     if (const auto mac = value_of(word, "mac")) {
         TRY_ASSIGN(net.mac, parse_mac(*mac));
     } else if (const auto mtu = value_of(word, "mtu")) {
         TRY_ASSIGN(net.mtu, number_between(*mtu, "mtu", kLeastMtu, kMostMtu));
+    } else if (const auto tcp = value_of(word, "tcp")) {
+        TRY(add_forward(net, PortForward::Protocol::kTcp, *tcp));
+    } else if (const auto udp = value_of(word, "udp")) {
+        TRY(add_forward(net, PortForward::Protocol::kUdp, *udp));
     } else if (const auto queues = value_of(word, "queues")) {
         TRY_ASSIGN(net.queues, number_between(*queues, "queues", 1, NetConfig::kMostQueues));
     } else {
-        return usage_error("--net: '" + word + "' is none of mac=MAC, mtu=N and queues=N", kForm);
+        return usage_error("--net: '" + word + "' is none of mac=MAC, mtu=N, queues=N, tcp=PORT and udp=PORT",
+                           kForm);
     }
     return {};
 }

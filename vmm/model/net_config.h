@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vmm/base/result.h"
+#include "vmm/model/port_forward.h"
 
 namespace carrel {
 
@@ -21,18 +23,20 @@ struct NetConfig {
         kSwitch,  // switch=NAME: between guests of this process
     };
     Kind kind = Kind::kTap;
-    std::string name;               // kTap, kSwitch
-    int fd = -1;                    // kTapFd
-    std::optional<MacAddress> mac;  // none: a random one
-    uint16_t mtu = 0;               // 0: what the backend says
-    uint16_t queues = 1;            // pairs of them
+    std::string name;                   // kTap, kSwitch
+    int fd = -1;                        // kTapFd
+    std::optional<MacAddress> mac;      // none: a random one
+    uint16_t mtu = 0;                   // 0: what the backend says
+    uint16_t queues = 1;                // pairs of them
+    std::vector<PortForward> forwards;  // kUser
     bool operator==(const NetConfig&) const = default;
 
     static constexpr uint16_t kMostQueues = 8;
 };
 
 // Checked by itself; the error names the key as `carrel run` spells it.
-Result<NetConfig> parse_net(const std::string& text);  // KIND[,mac=MAC][,mtu=N][,queues=N]
+Result<NetConfig> parse_net(const std::string& text);  // KIND[,mac=MAC][,mtu=N][,queues=N], and
+                                                       // user[,tcp=[ADDRESS/]PORT[:GUEST-PORT]]…[,udp=…]…
 Result<MacAddress> parse_mac(const std::string& text);
 std::string mac_text(const MacAddress& mac);  // 02:00:5e:10:00:01
 // One for who gave none: random, locally administered (IEEE 802, 8.2.2), nobody's multicast.
