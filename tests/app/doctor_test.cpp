@@ -215,6 +215,8 @@ TEST_CASE("services: each refusal has its own advice") {
     CHECK(judge_tap({true, true, true}).state == FindingState::kOk);
     CHECK(has(all_of(judge_tap({true, true, false})), "ip tuntap add"));
     CHECK(has(all_of(judge_tap({false, false, true})), "modprobe tun"));
+    CHECK(judge_passt("/usr/bin/passt").state == FindingState::kOk);
+    CHECK(has(all_of(judge_passt(std::nullopt)), "apt install passt"));
 }
 
 TEST_CASE("speed: an interpreted ring 0, an emulated processor and a refused instruction are named") {

@@ -25,6 +25,21 @@ check 'net: queues of an inherited descriptor' refused 'one queue pair' --net ta
 check 'net: a descriptor that is not open' refused "descriptor 19 isn't open" --net tapfd=19
 plain_file() { refused "isn't a tap" --net tapfd=19 19</dev/null; }
 check 'net: a descriptor that is no tap' plain_file
+check 'net: a forward of a port that is none' refused "'65536' is no port" --net user,tcp=65536
+check 'net: a forward from an address that is none' refused "'localhost' is no IP address" --net user,udp=localhost/53
+check 'net: a port forwarded twice' refused 'forwarded already' --net user,tcp=2222:22,tcp=2222:23
+check 'net: a forward elsewhere' refused 'is for --net user' --net switch=lan,tcp=22
+check 'net: a switch without a name' refused 'names no switch' --net switch=
+check 'net: two interfaces with one address on a switch' refused "another guest's on switch=lan" \
+    --net switch=lan,mac=02:00:00:00:00:01 --net switch=lan,mac=02:00:00:00:00:01
+no_passt() {
+    local status=0
+    PATH=/nowhere "$(readlink -f "$CARREL")" run --net user </dev/null >"$scratch/out" 2>&1 || status=$?
+    cat "$scratch/out"
+    same 1 "$(wc -l <"$scratch/out")" && grep -q 'passt: it is in no folder of PATH; --net user needs passt: apt install passt' "$scratch/out" &&
+        [[ $status -ne 0 ]]
+}
+check 'net: no passt' no_passt
 nine=()
 for _ in {1..9}; do nine+=(--net tap=tap0); done
 check 'net: more than eight' refused 'at most 8 network interfaces' "${nine[@]}"

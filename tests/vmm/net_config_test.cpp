@@ -80,6 +80,7 @@ TEST_CASE("--net: what isn't understood is refused by its word, never ignored") 
                              "tap=a,queues=9",
                              "user,queues=2",
                              "tapfd=3,queues=2",
+                             "switch=a,queues=2",
                              "user,vhost",
                              "user, mtu=1500"}) {
         INFO("'" << text << "'");

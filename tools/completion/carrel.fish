@@ -22,7 +22,7 @@ complete -c carrel -n $run -l timeout -x -a '10s 60s 10m' -d 'End the guest afte
 complete -c carrel -n $run -l on-reboot -x -a 'exit restart' -d 'What a reset does'
 complete -c carrel -n $run -l serial -x -a 'stdio file: pty none' -d 'Where the serial port leads'
 complete -c carrel -n $run -l disk -r -F -d 'A raw disk image or block device'
-complete -c carrel -n $run -l net -x -a 'tap=' -d 'A network interface'
+complete -c carrel -n $run -l net -x -a 'tap= tapfd= user switch=' -d 'A network interface'
 complete -c carrel -n $run -l rng -d 'Random bytes of the host'
 complete -c carrel -n $run -l transport -x -a 'pci mmio' -d 'How virtio devices are reached'
 complete -c carrel -n $run -l packed-rings -d 'Virtio devices offer packed rings'

@@ -6,6 +6,7 @@
 #include "vmm/app/probe_kvm_speed.h"
 #include "vmm/app/probe_memory.h"
 #include "vmm/app/probe_services.h"
+#include "vmm/base/spawner.h"
 
 namespace carrel::app {
 namespace {
@@ -75,6 +76,7 @@ void examine_host(DoctorReport& report, Opener& opener) {
     report.findings.push_back(judge_userfaultfd(try_userfaultfd(opener)));
     report.findings.push_back(judge_io_uring(try_io_uring(opener)));
     report.findings.push_back(judge_tap(try_tap(opener)));
+    report.findings.push_back(judge_passt(find_in_path("passt")));
 }
 
 }  // namespace

@@ -121,4 +121,13 @@ Finding judge_tap(const TapService& service) {
             {service.exists ? "sudo chmod 666 /dev/net/tun (the usual mode)" : "sudo modprobe tun"}};
 }
 
+Finding judge_passt(const std::optional<std::string>& path) {
+    if (path)
+        return {"passt", FindingState::kOk, *path + " is there: --net user works, without any rights", {}};
+    return {"passt",
+            FindingState::kInfo,
+            "passt isn't installed: no --net user, the network that needs no rights",
+            {"sudo apt install passt"}};
+}
+
 }  // namespace carrel::app

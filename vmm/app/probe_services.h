@@ -1,8 +1,9 @@
-// What else of the host carrel uses: userfaultfd, io_uring, tap devices. Each is tried, not read from a
-// setting; the settings explain a refusal.
+// What else of the host carrel uses: userfaultfd, io_uring, tap devices, passt. Each is tried, not read from
+// a setting; the settings explain a refusal.
 #pragma once
 
 #include <optional>
+#include <string>
 
 #include "vmm/app/doctor_report.h"
 #include "vmm/app/host_files.h"
@@ -31,5 +32,8 @@ struct TapService {
 };
 TapService try_tap(Opener& opener);
 Finding judge_tap(const TapService& service);
+
+// Where passt is; nothing: it isn't installed.
+Finding judge_passt(const std::optional<std::string>& path);
 
 }  // namespace carrel::app

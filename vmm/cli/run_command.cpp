@@ -130,7 +130,8 @@ void add_run(CLI::App& app, int& status) {
     command
         ->add_option(
             "--net", o.nets,
-            "a network interface, tap=NAME or tapfd=N, with [,mac=MAC][,mtu=N][,queues=N]; can be given "
+            "a network interface, tap=NAME, tapfd=N, user (by passt) or switch=NAME, with "
+            "[,mac=MAC][,mtu=N][,queues=N]; user: [,tcp=[ADDRESS/]PORT[:GUEST-PORT]][,udp=...]; can be given "
             "again (default: none)")
         ->allow_extra_args(false);
     command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");

@@ -58,7 +58,7 @@ Result<void> RunSession::set_up() {
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
     // From here on main reads them from descriptors; every other thread blocks them anyway (Thread).
     TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN}));
-    TRY_ASSIGN(host_, Host::create(opener_, log_, clock_));
+    TRY_ASSIGN(host_, Host::create(opener_, spawner_, log_, clock_));
     TRY_ASSIGN(guest_, host_->add(config_, [this](const GuestReport& report) {
         main_loop_->post([this, report] { report_ = report; });
         main_loop_->stop();

@@ -8,6 +8,7 @@
 #include "vmm/base/event_loop.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/spawner.h"
 #include "vmm/host/host.h"
 
 namespace carrel::cli {
@@ -41,6 +42,7 @@ class RunSession {
     Log log_;
     SystemClock clock_;
     DirectOpener opener_;
+    DirectSpawner spawner_;
     std::unique_ptr<EventLoop> main_loop_;
     Fd signals_;      // of job control
     Fd end_signals_;  // those that ask for the end

@@ -53,11 +53,13 @@ Result<void> Guest::make_machine() {
     // A guest that never starts again has its kernel unpacked straight into its memory.
     const bool again = config_.on_reboot == OnReboot::kRestart;
     const MachineServices services{services_.opener,
+                                   services_.spawner,
                                    services_.io,
                                    services_.log,
                                    services_.clock,
                                    console_->output(),
                                    console_->input_room(),
+                                   services_.share.switches,
                                    again ? &services_.share.kernels : nullptr,
                                    [this] { services_.io.post([this] { on_machine_end(); }); }};
     TRY_ASSIGN(machine_, Machine::create(config_, services));

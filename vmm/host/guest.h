@@ -15,6 +15,7 @@ namespace carrel {
 // What a guest uses of its host.
 struct GuestServices {
     Opener& opener;
+    Spawner& spawner;
     EventLoop& io;
     Log& log;
     const Clock& clock;

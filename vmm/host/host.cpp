@@ -10,10 +10,10 @@
 
 namespace carrel {
 
-Result<std::unique_ptr<Host>> Host::create(Opener& opener, Log& log, const Clock& clock) {
+Result<std::unique_ptr<Host>> Host::create(Opener& opener, Spawner& spawner, Log& log, const Clock& clock) {
     crash_registry::install_sigbus_handler();
     TRY_ASSIGN(auto io, EventLoop::create(clock));
-    auto host = std::make_unique<Host>(std::move(io), opener, log, clock);
+    auto host = std::make_unique<Host>(std::move(io), opener, spawner, log, clock);
     TRY(host->watch_memory());
     return host;
 }
@@ -29,8 +29,8 @@ Result<void> Host::watch_memory() {
     return {};
 }
 
-Host::Host(std::unique_ptr<EventLoop> io, Opener& opener, Log& log, const Clock& clock)
-    : io_(std::move(io)), services_{opener, *io_, log, clock, share_} {}
+Host::Host(std::unique_ptr<EventLoop> io, Opener& opener, Spawner& spawner, Log& log, const Clock& clock)
+    : io_(std::move(io)), services_{opener, spawner, *io_, log, clock, share_} {}
 
 Host::~Host() {
     stop_io();

@@ -9,6 +9,7 @@
 #include "vmm/base/fd.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/spawner.h"
 #include "vmm/base/thread.h"
 #include "vmm/host/guest.h"
 
@@ -17,9 +18,10 @@ namespace carrel {
 // Threads: create(), add() and start() on main, before the io thread runs; then post() from anywhere.
 class Host {
   public:
-    // `opener`, `log` and `clock` outlive it.
-    static Result<std::unique_ptr<Host>> create(Opener& opener, Log& log, const Clock& clock);
-    Host(std::unique_ptr<EventLoop> io, Opener& opener, Log& log, const Clock& clock);
+    // `opener`, `spawner`, `log` and `clock` outlive it.
+    static Result<std::unique_ptr<Host>> create(Opener& opener, Spawner& spawner, Log& log,
+                                                const Clock& clock);
+    Host(std::unique_ptr<EventLoop> io, Opener& opener, Spawner& spawner, Log& log, const Clock& clock);
     // Stops the io thread, then destroys the guests.
     ~Host();
     Host(const Host&) = delete;

@@ -1,5 +1,6 @@
 #include "vmm/machine/device_sources.h"
 
+#include "devices/backends/passt.h"
 #include "devices/backends/tap.h"
 #include "vmm/base/check.h"
 
@@ -25,9 +26,15 @@ Result<std::unique_ptr<NetBackend>> open_backend(const NetConfig& net, const Sou
             backend = std::make_unique<Tap>(services.io, std::move(tap));
             break;
         }
-        case NetConfig::Kind::kUser:
-        case NetConfig::Kind::kSwitch:
-            return usage_error("--net: user and switch aren't there yet", "use tap=NAME or tapfd=N");
+        case NetConfig::Kind::kUser: {
+            TRY_ASSIGN(backend, Passt::create({services.io, services.spawner, services.log},
+                                              PasstOptions{net.mtu, net.forwards}));
+            break;
+        }
+        case NetConfig::Kind::kSwitch: {
+            TRY_ASSIGN(backend, services.switches.add_port(services.io, net.name, *net.mac, net.mtu));
+            break;
+        }
     }
     return backend;
 }

@@ -8,8 +8,11 @@
 
 #include "devices/backends/disk_image.h"
 #include "devices/backends/net_backend.h"
+#include "devices/backends/net_switch.h"
 #include "vmm/base/event_loop.h"
+#include "vmm/base/log.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/spawner.h"
 #include "vmm/model/machine_config.h"
 
 namespace carrel {
@@ -30,7 +33,10 @@ struct NetSource {
 // What they are opened with; all of it outlives them.
 struct SourceServices {
     Opener& opener;
+    Spawner& spawner;
     EventLoop& io;  // the devices' thread
+    Log& log;
+    NetSwitches& switches;
 };
 
 struct DeviceSources {

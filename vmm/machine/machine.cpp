@@ -88,7 +88,9 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
 // loading.
 Result<void> Machine::assemble() {
     TRY_ASSIGN(description_, describe(kvm_, config_));
-    TRY_ASSIGN(sources_, DeviceSources::open(config_, SourceServices{services_.opener, services_.io}));
+    TRY_ASSIGN(sources_,
+               DeviceSources::open(config_, SourceServices{services_.opener, services_.spawner, services_.io,
+                                                           services_.log, services_.switches}));
     Result<void> made_vm;
     TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(hardware_); }));
     const Result<void> loaded = load_guest();

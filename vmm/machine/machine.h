@@ -17,6 +17,7 @@
 #include "vmm/base/log.h"
 #include "vmm/base/mutex.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/spawner.h"
 #include "vmm/base/thread.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine/board.h"
@@ -32,11 +33,13 @@ namespace carrel {
 // What a machine uses of its host; all of it outlives the machine.
 struct MachineServices {
     Opener& opener;
+    Spawner& spawner;
     EventLoop& io;
     Log& log;
     const Clock& clock;
     ByteSink& console;  // the guest's serial output, already on its way to a person
     RoomListener& input_room;
+    NetSwitches& switches;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
 };

@@ -154,7 +154,7 @@ Result<NetConfig> parse_net(const std::string& text) {
     NetConfig net;
     TRY(parse_kind(net, words.front()));
     for (size_t i = 1; i < words.size(); ++i) TRY(parse_option(net, words[i]));
-    const bool one = net.kind == NetConfig::Kind::kTapFd || net.kind == NetConfig::Kind::kUser;
+    const bool one = net.kind != NetConfig::Kind::kTap;
     if (one && net.queues > 1)
         return usage_error(
             "--net: " + words.front() + " has one queue pair, not " + std::to_string(net.queues),
