@@ -7,17 +7,13 @@
 #include <memory>
 #include <optional>
 
+#include "devices/backends/window_size.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/log.h"
 #include "vmm/base/mutex.h"
 #include "vmm/base/result.h"
 
 namespace carrel {
-
-struct WindowSize {
-    uint16_t columns;
-    uint16_t rows;
-};
 
 // In raw mode each key goes to the guest, Ctrl-C and Ctrl-Z among them. While it is raw the settings to
 // restore stand in the crash registry, for signal handlers and CHECK. Only the foreground job may change a

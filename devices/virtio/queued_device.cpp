@@ -40,6 +40,7 @@ const char* QueuedDevice::activate(const Activation& activation) {
     // A driver may have filled its queues before it said DRIVER_OK (3.1.1), and needn't have rung then.
     for (uint16_t i = 0; i < queues_.size(); ++i)
         if (queues_[i]) events_->again(i);
+    started();
     return nullptr;
 }
 
@@ -83,7 +84,7 @@ void QueuedDevice::notify(uint16_t queue) {
 
 bool QueuedDevice::turn(uint16_t queue) {
     unsigned left = kMostChains;
-    while (left != 0) {
+    while (left != 0 && wants(queue)) {
         auto chain = take(queue);
         if (!chain) break;
         serve(queue, std::move(*chain));

@@ -21,7 +21,7 @@ class QueuedDevice : public VirtioDevice {
     const char* activate(const Activation& activation) final EXCLUDES(mutex_);
     bool reset_queue(uint16_t queue) final EXCLUDES(mutex_);
     const char* enable_queue(uint16_t queue, const QueueState& state) final EXCLUDES(mutex_);
-    void notify(uint16_t queue) final EXCLUDES(mutex_);
+    void notify(uint16_t queue) override EXCLUDES(mutex_);
     void reset() final EXCLUDES(mutex_);
     bool quiesce(Nanoseconds limit) final EXCLUDES(mutex_);
     void resume() final EXCLUDES(mutex_);
@@ -38,10 +38,15 @@ class QueuedDevice : public VirtioDevice {
     // has use for a chain only when something comes for it doesn't do that, but take()s one by one. True:
     // call again, there is work left.
     virtual bool turn(uint16_t queue) REQUIRES(mutex_);
+    // Whether turn() may take the next chain now; asked before each. One that stays in its queue is the
+    // device's to remember: it asks for another turn by again() when it can serve it.
+    virtual bool wants(uint16_t) REQUIRES(mutex_) { return true; }
     // Its turn ends with the chain completed, or kept for later.
     virtual void serve(uint16_t queue, DescriptorChain chain) REQUIRES(mutex_) = 0;
     // All chains of a turn have been served: what was only noted goes out in one system call.
     virtual void end_turn(uint16_t) REQUIRES(mutex_) {}
+    // The driver has said DRIVER_OK, or the device was restored as it was after that.
+    virtual void started() REQUIRES(mutex_) {}
     // Waits until nothing that was started touches guest memory, at most `limit`; false: it isn't so yet.
     // Chains that are kept are completed, or where `abandon` says so, abandoned. What ends after a drain that
     // failed finds the device not active() and is abandoned, too.
