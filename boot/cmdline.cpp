@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "vmm/model/address_map_x86.h"
+
 namespace carrel::boot {
 namespace {
 
@@ -58,18 +60,24 @@ bool is_switched_off(std::string_view cmdline, std::string_view name) {
 // In front, so that what a person wrote has the last word, and so that a "--" of theirs doesn't hide it from
 // the kernel. No reboot=: our tables have ACPI's reset register, and before they are read Linux pulses the
 // 8042's reset line, which works. No i8042.*: the tables say that there is none.
-std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console) {
+std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console,
+                          std::string_view console) {
     const std::string_view said = std::string_view(user).substr(0, end_of_kernel_words(user));
+    const std::string word = fmt::format("console={}", console);
+    const bool chosen = has_prefix(said, "console=");
     std::string line;
-    if (!has_prefix(said, "console=")) line += "console=ttyS0 ";
+    if (!chosen) line += word + " ";
     if (!has_prefix(said, "panic=")) line += "panic=-1 ";
-    const bool on_serial = line.starts_with("console") || has_prefix(said, "console=ttyS0");
     line += user;
     if (line.ends_with(' ') && user.empty()) line.pop_back();
-    if (!early_console || has_prefix(said, "earlycon") || !on_serial) return line;
+    const bool on_ours = !chosen || has_prefix(said, word) || has_prefix(said, "console=ttyS0");
+    const bool early = early_console || console != "ttyS0";
+    if (!early || has_prefix(said, "earlycon") || !on_ours) return line;
+    const std::string where = early_console ? fmt::format("mmio,{:#x}", raw(*early_console))
+                                            : fmt::format("io,{:#x}", address_map::kCom1);
     // Behind what they wrote: it prints at once what has been logged so far, and a `quiet` must have been
     // seen by then.
-    line.insert(end_of_kernel_words(line), fmt::format(" earlycon=uart8250,mmio,{:#x}", raw(*early_console)));
+    line.insert(end_of_kernel_words(line), " earlycon=uart8250," + where);
     return line;
 }
 

@@ -11,14 +11,15 @@
 namespace carrel::boot {
 
 // The command line that the kernel gets: what a person needs but didn't say, before what they said.
-//   console=ttyS0  unless they name a console: else nothing would be seen
-//   panic=-1       unless they say panic=: a panic resets at once, so that the run ends and its status is
-//   known
-//   earlycon=...   where the machine has an early console (devices/early_console.h), unless they say earlycon
-//   or
-//                  name another console only: the kernel's first lines come as they are written, with fewer
-//                  exits
-std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console);
+//   console=CONSOLE  unless they name a console: else nothing would be seen. ttyS0, or hvc0: a virtio console
+//   panic=-1         unless they say panic=: a panic resets at once, so that the run ends and its status is
+//                    known
+//   earlycon=...     where the machine has an early console (devices/early_console.h), unless they say
+//                    earlycon or name another console only: the kernel's first lines come as they are
+//                    written, with fewer exits. Before hvc0 there is no other console, so where there is no
+//                    early one the serial port is used in this way.
+std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console,
+                          std::string_view console = "ttyS0");
 
 // A virtio-mmio device, for a kernel that ACPI can't tell of it.
 struct MmioDevice {

@@ -12,7 +12,6 @@ EndpointConfig::EndpointConfig(const Identity& identity, uint32_t bar_base, uint
     space_.define(kVendorId, identity.vendor);
     space_.define(kDeviceId, identity.device);
     space_.define(kCommand, uint16_t{0}, uint16_t{kCommandMemory | kCommandMaster | kCommandNoIntx});
-    space_.define(kStatus, kStatusCapabilities);
     space_.define(kRevisionId, identity.revision);
     space_.define(kSubclass, identity.subclass);
     space_.define(kBaseClass, identity.base_class);
@@ -20,7 +19,7 @@ EndpointConfig::EndpointConfig(const Identity& identity, uint32_t bar_base, uint
     space_.define(kSubsystemVendorId, identity.subsystem_vendor);
     space_.define(kSubsystemId, identity.subsystem);
     space_.define(kInterruptLine, uint8_t{0}, uint8_t{0xff});
-    space_.define(kInterruptPin, uint8_t{1});
+    space_.define(kInterruptPin, identity.interrupt_pin);
 }
 
 uint32_t EndpointConfig::add_capability(CapabilityId id, std::span<const std::byte> body,
@@ -28,6 +27,7 @@ uint32_t EndpointConfig::add_capability(CapabilityId id, std::span<const std::by
     constexpr uint32_t kHead = 2;  // id, pointer
     CHECK(writable.empty() || writable.size() == body.size());
     const uint32_t offset = end_;
+    space_.define(kStatus, kStatusCapabilities);
     space_.define(link_, static_cast<uint8_t>(offset));
     space_.define(offset, static_cast<uint8_t>(id));
     link_ = offset + 1;

@@ -29,6 +29,7 @@ struct Identity {
     uint8_t subclass = 0;
     uint16_t subsystem_vendor = 0;
     uint16_t subsystem = 0;
+    uint8_t interrupt_pin = 1;  // 0: none, 1: INTA
 };
 
 // Not for several threads: guarded by its function's mutex.

@@ -5,7 +5,7 @@
 //
 //   slot        kind                         room for
 //   00          host bridge                  1
-//   01          pvpanic                      1        (issue 4, as 03 to 0f)
+//   01          pvpanic                      1
 //   02          virtio-rng                   1
 //   03          virtio-balloon               1
 //   04          virtio-vsock                 1

@@ -57,6 +57,17 @@ TEST_CASE("command line: virtio-mmio devices are told only to a kernel that leav
     CHECK(announce_mmio("acpi=off", {}) == "acpi=off");
 }
 
+TEST_CASE("command line: a virtio console in place of the serial port, with an early console in any case") {
+    constexpr Gpa kEarly{0xf000'0000};
+    const std::string ours = "earlycon=uart8250,mmio,0xf0000000";
+    CHECK(final_cmdline("", kEarly, "hvc0") == "console=hvc0 panic=-1 " + ours);
+    CHECK(final_cmdline("", {}, "hvc0") == "console=hvc0 panic=-1 earlycon=uart8250,io,0x3f8");
+    CHECK(final_cmdline("console=hvc0 quiet", kEarly, "hvc0") == "panic=-1 console=hvc0 quiet " + ours);
+    CHECK(final_cmdline("console=ttyS0", kEarly, "hvc0") == "panic=-1 console=ttyS0 " + ours);
+    CHECK(final_cmdline("console=tty0", kEarly, "hvc0") == "panic=-1 console=tty0");
+    CHECK(final_cmdline("earlycon", {}, "hvc0") == "console=hvc0 panic=-1 earlycon");
+}
+
 TEST_CASE("command line: the last word says whether something is switched off") {
     for (const char* off :
          {"printk.time=0", "quiet printk.time=n", "printk.time=1 printk.time=off", "printk.time=false"}) {

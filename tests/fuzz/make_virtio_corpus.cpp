@@ -1,6 +1,5 @@
-// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_mmio/*, virtio_block/* and
-// virtio_restore/*,
-// the seed corpora of the fuzz targets.
+// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_mmio/*, virtio_block/*,
+// virtio_console/* and virtio_restore/*, the seed corpora of the fuzz targets.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -104,4 +103,8 @@ int main(int argc, char** argv) {
           {0, 11, 1, 0, 0, 0, 11, 12, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 1});
     write(folder / "virtio_net/pairs",
           {7, 11, 2, 4, 0, 2, 0, 0x20, 0, 0x88, 1, 0x25, 0x28, 0, 0, 3, 0, 10, 12, 15});
+    // Commands of virtio_console_fuzzer.cpp. A page sent; input into two buffers; a giant chain reset midway.
+    write(folder / "virtio_console/send", {1, 0, 4, 0, 3, 7, 6, 4, 33, 8});
+    write(folder / "virtio_console/input", {0, 0, 10, 0, 0, 0x41, 12, 1, 12, 2, 2, 4, 5, 4, 5, 8, 5, 80, 24});
+    write(folder / "virtio_console/reset", {1, 3, 7, 0, 7, 1, 7, 2, 7, 0, 3, 7, 9, 1, 0, 2, 0, 3});
 }

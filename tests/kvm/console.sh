@@ -138,4 +138,16 @@ commands_in_a_file() { printf 'echo one\necho two\npoweroff\n' >"$scratch/in" &&
 check 'console: commands for the default guest from a file' commands_in_a_file
 serial_none() { timeout 30 "$CARREL" run "$GUESTS/poweroff.elf" --serial none </dev/null >"$scratch/out" 2>&1 && same 0 "$(lines "$scratch/out")"; }
 check 'console: --serial none' serial_none
+# What --console takes. A kernel that knows only the serial port is seen all the same.
+virtio_refused() { # WORDS OPTION…: not started, for a reason in these words
+    local status=0 words=$1
+    shift
+    timeout 20 "$CARREL" run "$@" </dev/null >"$scratch/out" 2>&1 || status=$?
+    cat "$scratch/out"
+    same 35 "$status" && same 1 "$(wc -l <"$scratch/out")" && grep -q -- "$words" "$scratch/out"
+}
+check 'console: --console: an unknown word' virtio_refused 'neither serial nor virtio' "$GUESTS/poweroff.elf" --console tty
+check 'console: --console virtio, and the guest that is built in' virtio_refused 'no driver for virtio' --console virtio
+check 'console: --console virtio: a guest that uses the serial port' passes poweroff --console virtio
+check 'console: --console virtio: the same, rebuilt' passes string_io --console virtio --rebuild-every 7
 finish

@@ -80,7 +80,8 @@ class ConsoleSide final : private DeviceEvents {
     carrel::test::FakeSink sink;
     carrel::test::FakeListener listener;
     ManualClock clock;
-    Console console{sink, listener, clock};
+    int turns = 0;  // of sending
+    Console console{sink, listener, clock, [this] { ++turns; }};
     std::unique_ptr<Driver> receive, transmit;
     std::vector<uint16_t> agains;
     size_t room = 0;  // when it was last told

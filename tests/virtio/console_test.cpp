@@ -27,7 +27,9 @@ bool restores(Console& console, std::span<const std::byte> bytes) {
 
 TEST_CASE("console: what is sent comes out once and in order, however it is cut (2.7.4.2)") {
     ConsoleSide side;
+    const int before = side.turns;
     side.send("Hello, world", {12});
+    CHECK(side.turns == before + 1);
     CHECK(side.sink.text == "Hello, world");
     CHECK(side.transmit->get_used() == Used{0, 0});
     CHECK(side.interrupts == 1);

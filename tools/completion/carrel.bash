@@ -31,6 +31,7 @@ _carrel() {
         --on-reboot) _carrel_words "$word" 'exit restart' ;;
         --serial) _carrel_words "$word" 'stdio file: pty none' ;;
         --transport) _carrel_words "$word" 'pci mmio' ;;
+        --console) _carrel_words "$word" 'serial virtio' ;;
         --log) _carrel_words "$word" 'error warning info debug' ;;
         --append | --name) ;;
         *)

@@ -26,6 +26,7 @@ struct RunOptions {
     std::string timeout;
     std::string on_reboot = "exit";
     std::string serial = "stdio";
+    std::string console = "serial";
     std::vector<std::string> disks;
     std::vector<std::string> nets;
     bool entropy = false;
@@ -51,6 +52,7 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     TRY_ASSIGN(config.on_reboot, parse_on_reboot(options.on_reboot));
     config.rebuild_every = options.rebuild_every;
     TRY_ASSIGN(config.serial, parse_serial(options.serial));
+    TRY_ASSIGN(config.console, parse_console(options.console));
     for (const std::string& disk : options.disks) {
         TRY_ASSIGN(DiskConfig parsed, parse_disk(disk));
         config.disks.push_back(std::move(parsed));
@@ -109,7 +111,7 @@ void add_run(CLI::App& app, int& status) {
     command->add_option("--initrd", o.initrd, "initial RAM disk (default: none)")->check(refuse_empty, "");
     command->add_option(
         "--append", o.append,
-        "kernel command line (default: none; console=ttyS0, panic=-1 and an earlycon are added "
+        "kernel command line (default: none; console=ttyS0 or hvc0, panic=-1 and an earlycon are added "
         "unless you say something about them)");
     command->add_option("--memory", o.memory, "RAM, with K, M or G (default: 512M, the embedded guest 64M)")
         ->check(refuse_empty, "");
@@ -122,6 +124,8 @@ void add_run(CLI::App& app, int& status) {
     command->add_option("--on-reboot", o.on_reboot,
                         "exit or restart: what a reset does (default: exit, with status 32)");
     command->add_option("--serial", o.serial, "stdio, file:PATH, pty or none (default: stdio)");
+    command->add_option("--console", o.console,
+                        "serial or virtio: what the guest has at that end (default: serial)");
     command
         ->add_option(
             "--disk", o.disks,

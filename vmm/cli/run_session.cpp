@@ -57,7 +57,7 @@ Result<void> RunSession::set_up() {
     const LoadWatch watch(config_.timeout);
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
     // From here on main reads them from descriptors; every other thread blocks them anyway (Thread).
-    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN}));
+    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN, SIGWINCH}));
     TRY_ASSIGN(host_, Host::create(opener_, spawner_, log_, clock_));
     TRY_ASSIGN(guest_, host_->add(config_, [this](const GuestReport& report) {
         main_loop_->post([this, report] { report_ = report; });
@@ -94,6 +94,7 @@ void RunSession::on_signal(int number) {
         case SIGHUP: return ask_to_end(number);
         case SIGTSTP: return suspend();
         case SIGCONT: return resume();
+        case SIGWINCH: return host_->post([this] { guest_->follow_window(); });
         default: return;  // SIGTTOU, SIGTTIN: the console looks after itself
     }
 }

@@ -63,11 +63,13 @@ Result<void> Guest::make_machine() {
                                    again ? &services_.share.kernels : nullptr,
                                    [this] { services_.io.post([this] { on_machine_end(); }); }};
     TRY_ASSIGN(machine_, Machine::create(config_, services));
+    follow_window();
     return {};
 }
 
 Result<void> Guest::start() {
     TRY(console_->feed(*this, [this] { end(MachineEnd{EndReason::kUser, "ended with Ctrl-A x"}); }));
+    follow_window();
     if (config_.timeout) {
         timeout_ = services_.io.after(*config_.timeout, [this] {
             timeout_ = 0;
@@ -108,6 +110,10 @@ void Guest::finish(MachineEnd end) {
 void Guest::end(MachineEnd end) {
     if (!wish_) wish_ = end;
     if (machine_) machine_->end(std::move(end));
+}
+
+void Guest::follow_window() {
+    if (const auto size = console_->window(); size && machine_) machine_->resize_console(*size);
 }
 
 void Guest::on_process_continued() {

@@ -46,6 +46,8 @@ class Guest final : public ByteReceiver {
     bool press_power_button() { return machine_ && machine_->press_power_button(); }
     // Ends the run, whatever its machine does meanwhile.
     void end(MachineEnd end);
+    // SIGWINCH: the console is as large as its terminal.
+    void follow_window();
     // SIGCONT: the whole process stood still.
     void on_process_continued();
     void check_memory() {

@@ -1,4 +1,4 @@
-// GuestConsole: one guest's serial port, wired to what `--serial` names.
+// GuestConsole: one guest's console, wired to what `--serial` names.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,10 @@ class GuestConsole {
     // The guest is ready to run: starts to carry input to `receiver`; `on_end_key` is Ctrl-A x.
     Result<void> feed(ByteReceiver& receiver, std::function<void()> on_end_key);
 
-    ByteSink& output();                               // the guest's bytes go here
-    RoomListener& input_room();                       // tell it when the guest takes input again
+    ByteSink& output();          // the guest's bytes go here
+    RoomListener& input_room();  // tell it when the guest takes input again
+    // What the terminal shows; nothing where there is none, or it doesn't know.
+    std::optional<WindowSize> window() const { return terminal_ ? terminal_->size() : std::nullopt; }
     Terminal* terminal() { return terminal_.get(); }  // null: none, or before feed()
     // SIGCONT: raw again, and reading again.
     void on_continue();

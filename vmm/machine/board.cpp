@@ -1,6 +1,7 @@
 #include "vmm/machine/board.h"
 
 #include "vmm/base/check.h"
+#include "vmm/machine/pci_slots.h"
 
 namespace carrel {
 
@@ -27,24 +28,26 @@ Board::Board(const BoardWiring& wiring)
       coalesced_(wiring.vm, ports_, mmio_),
       com1_(place_of(DeviceKind::kCom).base),
       serial_coalescing_(wiring.vm, wiring.io, coalesced_, transmit_zone(place_of(DeviceKind::kCom))),
-      serial_(*com1_irq_, wiring.console, &serial_coalescing_),
+      serial_(*com1_irq_, wiring.uarts, &serial_coalescing_),
       rtc_(wiring.clock),
       i8042_(wiring.power),
       pm_(wiring.clock, *sci_, wiring.power),
       reset_control_(wiring.power),
       pci_config_(pci_bus_, reset_control_),
       pci_ecam_(pci_bus_),
-      virtio_(VirtioWiring{wiring.vm, wiring.memory, wiring.io, mmio_, pci_bus_}) {
+      virtio_(VirtioWiring{wiring.vm, wiring.memory, wiring.io, mmio_, pci_bus_, coalesced_,
+                           wiring.virtio_console, wiring.input_room}) {
     coalesced_.add_stream(transmit_zone(place_of(DeviceKind::kCom)), serial_);
-    serial_.set_room_listener(&wiring.input_room);
+    if (!has(DeviceKind::kVirtioConsole)) serial_.set_room_listener(&wiring.input_room);
     attach(DeviceKind::kCom, serial_);
     attach(DeviceKind::kRtc, rtc_);
     attach(DeviceKind::kI8042, i8042_);
     attach(DeviceKind::kAcpiPm, pm_);
     pci_bus_.attach(0, host_bridge_);
     attach(DeviceKind::kPciConfig, pci_config_);
-    if (wiring.description.find(DeviceKind::kPciEcam) != nullptr) attach(DeviceKind::kPciEcam, pci_ecam_);
-    if (wiring.description.find(DeviceKind::kEarlyConsole) != nullptr) add_early_console();
+    if (has(DeviceKind::kPciEcam)) attach(DeviceKind::kPciEcam, pci_ecam_);
+    if (has(DeviceKind::kEarlyConsole)) add_early_console();
+    if (has(DeviceKind::kPvpanic)) add_pvpanic();
     ports_.publish();
     mmio_.publish();
     scan_coalescing_.emplace(wiring.vm, wiring.io, coalesced_);
@@ -58,9 +61,15 @@ Board::~Board() {
 void Board::add_early_console() {
     const kvm::CoalescedZone zone = transmit_zone(place_of(DeviceKind::kEarlyConsole));
     early_coalescing_.emplace(wiring_.vm, wiring_.io, coalesced_, zone);
-    early_console_.emplace(wiring_.console, *early_coalescing_);
+    early_console_.emplace(wiring_.uarts, *early_coalescing_);
     coalesced_.add_stream(zone, *early_console_);
     attach(DeviceKind::kEarlyConsole, *early_console_);
+}
+
+void Board::add_pvpanic() {
+    const DevicePlace& place = place_of(DeviceKind::kPvpanic);
+    pvpanic_.emplace(virtio_, wiring_.panics, static_cast<uint32_t>(place.base));
+    pci_bus_.attach(pci_slot_of(place.kind, place.slot), *pvpanic_);
 }
 
 // Whoever describes a machine names all of the board's devices.
@@ -82,6 +91,20 @@ bool Board::transmit(uint16_t port, uint8_t size, std::span<const std::byte> dat
     serial_.transmit(data);
     serial_coalescing_.note_exit();
     return true;
+}
+
+ByteReceiver& Board::console_input() {
+    if (virtio_.console() != nullptr) return *virtio_.console();
+    return serial_;
+}
+
+void Board::resize_console(WindowSize size) {
+    if (virtio_.console() != nullptr) virtio_.console()->resize(size);
+}
+
+void Board::finish_output() {
+    drain_coalesced();
+    if (virtio_.console() != nullptr) virtio_.console()->notify(virtio::kConsoleTransmit);
 }
 
 void Board::save(ByteWriter& writer) const {

@@ -11,6 +11,7 @@
 #include "devices/pci/config_ports.h"
 #include "devices/pci/ecam.h"
 #include "devices/pci/host_bridge.h"
+#include "devices/pci/pvpanic.h"
 #include "devices/pci/root_bus.h"
 #include "devices/reset_control.h"
 #include "devices/rtc.h"
@@ -19,6 +20,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/event_loop.h"
 #include "vmm/bus/bus.h"
+#include "vmm/bus/panic_listener.h"
 #include "vmm/bus/power_listener.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/coalesced_writes.h"
@@ -37,9 +39,11 @@ struct BoardWiring {
     const MachineDescription& description;
     EventLoop& io;
     const Clock& clock;
-    ByteSink& console;         // the guest's serial output
-    RoomListener& input_room;  // told when the serial port takes input again
+    ByteSink& uarts;           // what they send
+    ByteSink& virtio_console;  // what it sends
+    RoomListener& input_room;  // told when the guest's console takes input again
     PowerListener& power;
+    PanicListener& panics;
 };
 
 class Board {
@@ -57,8 +61,13 @@ class Board {
     Bus& ports() { return ports_; }
     Bus& mmio() { return mmio_; }
     GuestMemory& memory() { return wiring_.memory; }
-    ByteReceiver& serial_input() { return serial_; }
+    // Of the virtio console, or the serial port where there is none.
+    ByteReceiver& console_input();
+    void resize_console(WindowSize size);
     bool press_power_button() { return pm_.press_power_button(); }
+
+    // The vCPUs have ended: what they have said is with its sink when this returns.
+    void finish_output();
 
     // vCPU threads. drain_coalesced: before any exit is answered. transmit: true when the data went to the
     // UART whole.
@@ -77,6 +86,8 @@ class Board {
     const DevicePlace& place_of(DeviceKind kind) const;
     void attach(DeviceKind kind, Device& device);
     void add_early_console();
+    void add_pvpanic();
+    bool has(DeviceKind kind) const { return wiring_.description.find(kind) != nullptr; }
 
     BoardWiring wiring_;
     std::unique_ptr<IrqLine> com1_irq_;
@@ -99,6 +110,7 @@ class Board {
     std::optional<SerialCoalescing> early_coalescing_;
     std::optional<EarlyConsole> early_console_;
     VirtioDevices virtio_;
+    std::optional<pci::Pvpanic> pvpanic_;  // gives its place back to these
 };
 
 }  // namespace carrel

@@ -1,6 +1,7 @@
 #include "vmm/machine/describe_virtio.h"
 
 #include "devices/pci/ecam.h"
+#include "devices/pci/pvpanic.h"
 #include "devices/virtio/mmio_layout.h"
 #include "devices/virtio/pci_layout.h"
 #include "vmm/machine/pci_slots.h"
@@ -35,6 +36,13 @@ DevicePlace mmio_place(DeviceKind kind, uint8_t slot) {
             Transport::kMmio};
 }
 
+DevicePlace pvpanic_place() {
+    DevicePlace place = pci_place(DeviceKind::kPvpanic, 0);
+    place.size = pci::Pvpanic::kSize;
+    place.gsi.reset();
+    return place;
+}
+
 }  // namespace
 
 void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& places) {
@@ -46,10 +54,13 @@ void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& pl
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
     add(DeviceKind::kNet, config.nets.size());
+    add(DeviceKind::kVirtioConsole, config.console == ConsoleKind::kVirtio ? 1 : 0);
     add(DeviceKind::kDisk, config.disks.size());
-    if (pci && !devices.empty())
+    if (pci && !devices.empty()) {
+        devices.push_back(pvpanic_place());
         places.push_back(
             {DeviceKind::kPciEcam, 0, AddressSpace::kMemory, raw(address_map::kEcam), pci::Ecam::kSize, {}});
+    }
     places.insert(places.end(), devices.begin(), devices.end());
 }
 

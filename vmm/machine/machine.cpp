@@ -65,15 +65,13 @@ acpi::Platform platform_of(const MachineDescription& description) {
 
 }  // namespace
 
-void Machine::ConsoleTap::write(std::span<const std::byte> bytes) {
-    MutexLock lock(mutex_);
-    machine_.services_.console.write(bytes);
-    machine_.panic_.write(bytes);
-    if (machine_.panic_.panic_ended()) machine_.end(MachineEnd{EndReason::kPanic, machine_.panic_.message()});
-}
-
 Machine::Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm)
-    : config_(std::move(config)), services_(std::move(services)), kvm_(std::move(kvm)) {}
+    : config_(std::move(config)),
+      services_(std::move(services)),
+      kvm_(std::move(kvm)),
+      console_(services_.console, config_.console == ConsoleKind::kVirtio, [this](std::string message) {
+          end(MachineEnd{EndReason::kPanic, std::move(message)});
+      }) {}
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
                                                  const MachineServices& services) {
@@ -149,10 +147,17 @@ Result<void> Machine::map_memory(kvm::Vm& vm) {
 }
 
 Result<void> Machine::make_board(Hardware& hardware) {
-    hardware.board =
-        std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
-                                            services_.clock, console_tap_, services_.input_room, *this});
-    return hardware.board->add_virtio(sources_);
+    hardware.board = std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
+                                                         services_.clock, console_.uarts(), console_.virtio(),
+                                                         services_.input_room, *this, *this});
+    TRY(hardware.board->add_virtio(sources_));
+    hardware.board->resize_console(window_);
+    return {};
+}
+
+void Machine::resize_console(WindowSize size) {
+    window_ = size;
+    hardware_.board->resize_console(size);
 }
 
 Result<void> Machine::load_guest() {
@@ -176,9 +181,10 @@ Result<void> Machine::load_guest() {
     std::optional<Gpa> early_console;
     if (const DevicePlace* place = description_.find(DeviceKind::kEarlyConsole))
         early_console = Gpa{place->base};
-    cmdline_ = boot::final_cmdline(config_.boot.cmdline, early_console);
+    cmdline_ = boot::final_cmdline(config_.boot.cmdline, early_console,
+                                   config_.console == ConsoleKind::kVirtio ? "hvc0" : "ttyS0");
     request.cmdline = cmdline_ = boot::announce_mmio(cmdline_, mmio_devices(description_));
-    if (boot::is_switched_off(cmdline_, "printk.time")) panic_.expect_no_stamps();
+    if (boot::is_switched_off(cmdline_, "printk.time")) console_.expect_no_stamps();
     TRY_ASSIGN(const boot::InputFile kernel, open_input(services_.opener, config_.boot.kernel));
     std::optional<boot::InputFile> initrd;
     if (!config_.boot.initrd.empty()) {
@@ -239,7 +245,7 @@ void Machine::join_all() {
 
 void Machine::stop() {
     join_all();
-    hardware_.board->drain_coalesced();
+    hardware_.board->finish_output();
 }
 
 void Machine::end(MachineEnd end) {
@@ -264,8 +270,17 @@ std::optional<MachineEnd> Machine::ended() const {
 
 // A kernel that panics and has panic=N resets; that reset is the panic's.
 void Machine::on_reset() {
-    if (panic_.panic_line_seen()) return end(MachineEnd{EndReason::kPanic, panic_.message()});
+    if (auto panic = console_.panic()) return end(MachineEnd{EndReason::kPanic, std::move(*panic)});
     end(MachineEnd{EndReason::kReset, {}});
+}
+
+// A kernel tells pvpanic when it has printed its message, so a console that it has shows it in full.
+void Machine::on_panic() {
+    end(MachineEnd{EndReason::kPanic, console_.panic().value_or("it said so to the pvpanic device")});
+}
+
+void Machine::on_crash_kernel() {
+    services_.log.warning("the guest's kernel panicked; its crash kernel takes over");
 }
 
 Result<void> Machine::pause() {

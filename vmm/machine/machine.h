@@ -21,12 +21,12 @@
 #include "vmm/base/thread.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine/board.h"
+#include "vmm/machine/machine_console.h"
 #include "vmm/machine/machine_end.h"
 #include "vmm/machine/run_gate.h"
 #include "vmm/machine/vcpu_runner.h"
 #include "vmm/model/machine_config.h"
 #include "vmm/model/machine_description.h"
-#include "vmm/observe/panic_watch.h"
 
 namespace carrel {
 
@@ -37,7 +37,7 @@ struct MachineServices {
     EventLoop& io;
     Log& log;
     const Clock& clock;
-    ByteSink& console;  // the guest's serial output, already on its way to a person
+    ByteSink& console;  // the guest's console output, already on its way to a person
     RoomListener& input_room;
     NetSwitches& switches;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
@@ -53,7 +53,7 @@ struct MachineStatistics {
 };
 
 // Threads: create() anywhere; then everything on the io thread, but for end(), which any thread may call.
-class Machine final : public PowerListener, public RunnerListener, public ByteReceiver {
+class Machine final : public PowerListener, public PanicListener, public RunnerListener, public ByteReceiver {
   public:
     // A machine that is ready to start. `config` is checked. Errors: the files', the host's, KVM's.
     static Result<std::unique_ptr<Machine>> create(const MachineConfig& config,
@@ -90,30 +90,23 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     const boot::BootResult& boot_result() const { return boot_; }
     const std::string& cmdline() const { return cmdline_; }
 
-    // ByteReceiver: the guest's serial input.
-    size_t room() override { return hardware_.board->serial_input().room(); }
+    // ByteReceiver: input for the guest's console.
+    size_t room() override { return hardware_.board->console_input().room(); }
     void receive(std::span<const std::byte> bytes) override {
-        hardware_.board->serial_input().receive(bytes);
+        hardware_.board->console_input().receive(bytes);
     }
+    // Of the terminal that shows it; a virtio console's driver is told.
+    void resize_console(WindowSize size);
 
-    // PowerListener, RunnerListener: from devices and vCPU threads.
+    // PowerListener, PanicListener, RunnerListener: from devices and vCPU threads.
     void on_power_off() override { end(MachineEnd{EndReason::kPowerOff, {}}); }
     void on_reset() override;
+    void on_panic() override;
+    void on_crash_kernel() override;
     void on_end(MachineEnd end) override { this->end(std::move(end)); }
     void on_rebuild_due() override;
 
   private:
-    // The guest's output on its way to a person, with an eye on panics.
-    class ConsoleTap final : public ByteSink {
-      public:
-        explicit ConsoleTap(Machine& machine) : machine_(machine) {}
-        void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
-
-      private:
-        Machine& machine_;
-        Mutex mutex_;  // two UARTs write here
-    };
-
     // KVM's side and the chips: one piece, since a rebuild makes the second one before it gives up the first.
     struct Hardware {
         std::unique_ptr<kvm::Vm> vm;
@@ -139,8 +132,8 @@ class Machine final : public PowerListener, public RunnerListener, public ByteRe
     MachineDescription description_;
     boot::BootResult boot_;
     std::string cmdline_;
-    observe::PanicWatch panic_;
-    ConsoleTap console_tap_{*this};
+    MachineConsole console_;
+    WindowSize window_;
 
     DeviceSources sources_;
     std::unique_ptr<GuestMemory> memory_;

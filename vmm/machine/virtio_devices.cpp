@@ -46,9 +46,18 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
             device = std::make_unique<virtio::Net>(*net.backend, virtio::NetIdentity{net.mac, net.mtu});
             break;
         }
+        case DeviceKind::kVirtioConsole: device = make_console(); break;
         default: break;  // the board's own
     }
     return device;
+}
+
+// What a UART has been told and KVM has collected comes before what the console says now.
+std::unique_ptr<virtio::Console> VirtioDevices::make_console() {
+    auto console = std::make_unique<virtio::Console>(wiring_.console, wiring_.input_room, wiring_.io.clock(),
+                                                     [this] { wiring_.coalesced.drain(); });
+    console_ = console.get();
+    return console;
 }
 
 Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::VirtioDevice& device,

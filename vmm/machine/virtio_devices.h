@@ -10,11 +10,13 @@
 #include "devices/pci/bar_space.h"
 #include "devices/pci/root_bus.h"
 #include "devices/virtio/mmio_transport.h"
+#include "devices/virtio/console/console.h"
 #include "devices/virtio/pci_transport.h"
 #include "devices/virtio/virtio_device.h"
 #include "vmm/base/mutex.h"
 #include "vmm/bus/bus.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/machine/coalesced_writes.h"
 #include "vmm/machine/device_sources.h"
 #include "vmm/model/machine_description.h"
 
@@ -27,6 +29,9 @@ struct VirtioWiring {
     EventLoop& io;
     Bus& mmio;
     pci::RootBus& pci;
+    CoalescedWrites& coalesced;
+    ByteSink& console;         // what a virtio console sends
+    RoomListener& input_room;  // told when it takes input again
 };
 
 struct MalformedChains {
@@ -52,12 +57,16 @@ class VirtioDevices final : public pci::BarSpace {
     // What the drivers got wrong and got back, device by device.
     std::vector<MalformedChains> malformed() const;
 
+    // Null: none.
+    virtio::Console* console() { return console_; }
+
     bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override EXCLUDES(mutex_);
 
   private:
     // Null: not one of ours.
     Result<std::unique_ptr<virtio::VirtioDevice>> make(const DevicePlace& place,
                                                        const DeviceSources& sources);
+    std::unique_ptr<virtio::Console> make_console();
     Result<void> add_function(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
     Result<void> add_page(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
 
@@ -65,6 +74,7 @@ class VirtioDevices final : public pci::BarSpace {
     Mutex mutex_;  // two vCPUs may move two BARs; behind the functions' in the order of locks
     std::map<const Device*, uint64_t> places_ GUARDED_BY(mutex_);  // where each one's registers answer
     std::vector<std::unique_ptr<virtio::VirtioDevice>> devices_;
+    virtio::Console* console_ = nullptr;  // among these
     // Of these, in the same order; one of the two is empty.
     std::vector<std::unique_ptr<virtio::PciTransport>> functions_;
     std::vector<std::unique_ptr<virtio::MmioTransport>> pages_;

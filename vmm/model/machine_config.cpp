@@ -104,6 +104,12 @@ Result<SerialConfig> parse_serial(const std::string& text) {
     return usage_error("--serial: '" + text + "' is none of stdio, file:PATH, pty and none");
 }
 
+Result<ConsoleKind> parse_console(const std::string& text) {
+    if (text == "serial") return ConsoleKind::kSerial;
+    if (text == "virtio") return ConsoleKind::kVirtio;
+    return usage_error("--console: '" + text + "' is neither serial nor virtio");
+}
+
 Result<void> check_name(const std::string& name) {
     const bool legal =
         !name.empty() && name.size() <= MachineConfig::kMaxNameLength &&
@@ -150,6 +156,10 @@ Result<void> check(const MachineConfig& config) {
     }
     if (config.boot.kernel.empty() && !config.boot.initrd.empty()) {
         return usage_error("--initrd: the embedded default guest takes none", "name a KERNEL before it");
+    }
+    if (config.boot.kernel.empty() && config.console == ConsoleKind::kVirtio) {
+        return usage_error("--console: the embedded default guest has no driver for virtio",
+                           "name a KERNEL, or leave --console out");
     }
     return {};
 }

@@ -21,6 +21,7 @@ enum class CpuModel {
     kBaseline,  // x86-64-v2: SSE4.2, POPCNT, CMPXCHG16B, no AVX; the same instructions on every host
 };
 enum class OnReboot { kExit, kRestart };
+enum class ConsoleKind { kSerial, kVirtio };  // what the guest's end of `--serial` is
 enum class MemoryBacking {
     kAnonymous,  // private, transparent huge pages asked for
     kMemfd,      // shareable with another process
@@ -49,6 +50,7 @@ struct MachineConfig {
     CpuModel cpu_model = CpuModel::kHost;
     MemoryBacking backing = MemoryBacking::kAnonymous;
     SerialConfig serial;
+    ConsoleKind console = ConsoleKind::kSerial;
     std::vector<DiskConfig> disks;          // the first is vda
     std::vector<NetConfig> nets;            // the first is eth0
     bool entropy = false;                   // a virtio-rng
@@ -82,6 +84,7 @@ Result<CpuModel> parse_cpu_model(const std::string& text);
 Result<Transport> parse_transport(const std::string& text);
 Result<OnReboot> parse_on_reboot(const std::string& text);
 Result<SerialConfig> parse_serial(const std::string& text);
+Result<ConsoleKind> parse_console(const std::string& text);
 Result<void> check_name(const std::string& name);
 Result<void> check_memory(uint64_t bytes);
 Result<void> check_cpus(uint32_t cpus);

@@ -87,10 +87,14 @@ bool is_possible(const RamMap& ram) {
     return true;
 }
 
+bool is_virtio(DeviceKind kind) {
+    return kind >= DeviceKind::kEntropy && kind <= DeviceKind::kVsock;
+}
+
 bool is_possible(const DevicePlace& place) {
     const bool known = place.kind >= DeviceKind::kCom && place.kind <= DeviceKind::kPvpanic;
-    const bool needs_gsi = place.kind == DeviceKind::kCom || place.kind >= DeviceKind::kEntropy ||
-                           place.kind == DeviceKind::kAcpiPm;
+    const bool needs_gsi =
+        place.kind == DeviceKind::kCom || is_virtio(place.kind) || place.kind == DeviceKind::kAcpiPm;
     return known && place.size != 0 && place.size <= ~uint64_t{0} - place.base && (place.gsi || !needs_gsi);
 }
 

@@ -12,8 +12,8 @@ constexpr std::string_view kTag = "VCON";
 constexpr uint16_t kVersion = 1;
 }  // namespace
 
-Console::Console(ByteSink& sink, RoomListener& room, const Clock& clock)
-    : sink_(sink), room_(room), clock_(clock) {
+Console::Console(ByteSink& sink, RoomListener& room, const Clock& clock, std::function<void()> before_sending)
+    : sink_(sink), room_(room), clock_(clock), before_sending_(std::move(before_sending)) {
     MutexLock lock(mutex_);
     state_.line.reserve(kLineRoom);
 }
@@ -37,6 +37,7 @@ void Console::write_config(uint64_t offset, std::span<const std::byte> data) {
 }
 
 void Console::notify(uint16_t queue) {
+    if (queue == kConsoleTransmit) before_sending_();
     QueuedDevice::notify(queue);
     if (queue == kConsoleReceive && room_is_news()) room_.on_room();
 }

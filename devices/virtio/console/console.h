@@ -13,6 +13,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -36,7 +37,8 @@ class Console final : public QueuedDevice, public ByteReceiver {
     static constexpr size_t kLineRoom = 4096;
 
     // All outlive it. `room`: who feeds receive(), told when there is room again after room() was 0.
-    Console(ByteSink& sink, RoomListener& room, const Clock& clock);
+    // `before_sending`: called before each turn of sending, on the device's thread and without its mutex.
+    Console(ByteSink& sink, RoomListener& room, const Clock& clock, std::function<void()> before_sending);
     ~Console() override { reset(); }
 
     std::string_view name() const override { return "virtio-console"; }
@@ -80,6 +82,7 @@ class Console final : public QueuedDevice, public ByteReceiver {
     ByteSink& sink_;
     RoomListener& room_;
     const Clock& clock_;
+    const std::function<void()> before_sending_;
     WindowSize window_ GUARDED_BY(mutex_);
     ConsoleState state_ GUARDED_BY(mutex_);
     std::optional<Sending> sending_ GUARDED_BY(mutex_);
