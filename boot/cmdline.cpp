@@ -9,6 +9,8 @@
 namespace carrel::boot {
 namespace {
 
+constexpr std::string_view kConsole = "console=", kSerial = "ttyS0";
+
 // The next word and its delimiter are taken off `rest`; empty at the end. As in Linux, any blank separates.
 std::string_view take_word(std::string_view& rest) {
     constexpr std::string_view kBlanks = " \t\n\r\v\f";
@@ -57,22 +59,35 @@ bool is_switched_off(std::string_view cmdline, std::string_view name) {
     return off;
 }
 
+namespace {
+
+// Linux lets go of an early console when its preferred one comes, the last that is named, and prints nothing
+// twice then. Another one that comes before, on the same line, would print all from the beginning.
+bool early_console_helps(std::string_view said, std::string_view console) {
+    std::string_view preferred = console;
+    (void)any_word(said, [&](std::string_view word) {
+        if (word.starts_with(kConsole)) preferred = word.substr(kConsole.size());
+        return false;
+    });
+    if (preferred.starts_with(kSerial)) return true;
+    return preferred.starts_with(console) && !has_prefix(said, "console=ttyS0");
+}
+
+}  // namespace
+
 // In front, so that what a person wrote has the last word, and so that a "--" of theirs doesn't hide it from
 // the kernel. No reboot=: our tables have ACPI's reset register, and before they are read Linux pulses the
 // 8042's reset line, which works. No i8042.*: the tables say that there is none.
 std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console,
                           std::string_view console) {
     const std::string_view said = std::string_view(user).substr(0, end_of_kernel_words(user));
-    const std::string word = fmt::format("console={}", console);
-    const bool chosen = has_prefix(said, "console=");
     std::string line;
-    if (!chosen) line += word + " ";
+    if (!has_prefix(said, kConsole)) line += fmt::format("{}{} ", kConsole, console);
     if (!has_prefix(said, "panic=")) line += "panic=-1 ";
     line += user;
     if (line.ends_with(' ') && user.empty()) line.pop_back();
-    const bool on_ours = !chosen || has_prefix(said, word) || has_prefix(said, "console=ttyS0");
-    const bool early = early_console || console != "ttyS0";
-    if (!early || has_prefix(said, "earlycon") || !on_ours) return line;
+    const bool early = early_console || console != kSerial;
+    if (!early || has_prefix(said, "earlycon") || !early_console_helps(said, console)) return line;
     const std::string where = early_console ? fmt::format("mmio,{:#x}", raw(*early_console))
                                             : fmt::format("io,{:#x}", address_map::kCom1);
     // Behind what they wrote: it prints at once what has been logged so far, and a `quiet` must have been

@@ -15,7 +15,7 @@ namespace carrel::boot {
 //   panic=-1         unless they say panic=: a panic resets at once, so that the run ends and its status is
 //                    known
 //   earlycon=...     where the machine has an early console (devices/early_console.h), unless they say
-//                    earlycon or name another console only: the kernel's first lines come as they are
+//                    earlycon or prefer another console: the kernel's first lines come as they are
 //                    written, with fewer exits. Before hvc0 there is no other console, so where there is no
 //                    early one the serial port is used in this way.
 std::string final_cmdline(const std::string& user, std::optional<Gpa> early_console,

@@ -4,12 +4,11 @@
 //   first  ──────────────┐ shown until the second one says something
 //   second ──────────────┴──► shown from there on, without what it repeats
 //
-// A kernel prints to all consoles that it has, so once both are up the first one's output is left out. Nor is
-// it needed: what a kernel has logged before its console was there, it prints again when it comes, unless an
-// early console has shown it and is still there. (Debian 12's virtio console is a module, and its early
-// console gone by then: the whole log comes again. Later ones have it built in.) So what the second one says
-// is held against what the first one said, from the beginning and line by line, and left out as long as it is
-// the same.
+// A kernel prints to all consoles that it has, so once both are up the first one's output is left out. When
+// the second comes it also prints again, from the beginning, what it has logged before, unless the first was
+// an early console (console=ttyS0 console=hvc0 does it, earlycon= and console=hvc0 doesn't). So what the
+// second one says is held against what the first one said, line by line, and left out as long as it is the
+// same.
 #pragma once
 
 #include <cstddef>

@@ -65,6 +65,11 @@ TEST_CASE("command line: a virtio console in place of the serial port, with an e
     CHECK(final_cmdline("console=hvc0 quiet", kEarly, "hvc0") == "panic=-1 console=hvc0 quiet " + ours);
     CHECK(final_cmdline("console=ttyS0", kEarly, "hvc0") == "panic=-1 console=ttyS0 " + ours);
     CHECK(final_cmdline("console=tty0", kEarly, "hvc0") == "panic=-1 console=tty0");
+    CHECK(final_cmdline("console=ttyS0 console=hvc0", kEarly, "hvc0") ==
+          "panic=-1 console=ttyS0 console=hvc0");
+    CHECK(final_cmdline("console=tty0 console=ttyS0", kEarly) ==
+          "panic=-1 console=tty0 console=ttyS0 " + ours);
+    CHECK(final_cmdline("console=ttyS0 console=tty0", kEarly) == "panic=-1 console=ttyS0 console=tty0");
     CHECK(final_cmdline("earlycon", {}, "hvc0") == "console=hvc0 panic=-1 earlycon");
 }
 
