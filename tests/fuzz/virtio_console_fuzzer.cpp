@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<uint32_t, 8> kLengths = {0, 1, 16, 4095, 4096, 4097, 0x10001, 0x40000};
 // The last are not RAM, or end at its top.
-constexpr std::array<uint64_t, 6> kBuffers = {kData,          kData + 0x1000, kData + 0x2000,
+constexpr std::array<uint64_t, 6> kBuffers = {kData,           kData + 0x1000, kData + 0x2000,
                                               kHighEnd - 4096, kLowEnd - 16,   0xffff'ffff'ffff'fff0};
 constexpr size_t kMostDescriptors = 48;  // of the 64 that a ring has
 

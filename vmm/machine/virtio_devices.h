@@ -9,8 +9,8 @@
 
 #include "devices/pci/bar_space.h"
 #include "devices/pci/root_bus.h"
-#include "devices/virtio/mmio_transport.h"
 #include "devices/virtio/console/console.h"
+#include "devices/virtio/mmio_transport.h"
 #include "devices/virtio/pci_transport.h"
 #include "devices/virtio/virtio_device.h"
 #include "vmm/base/mutex.h"
