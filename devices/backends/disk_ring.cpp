@@ -50,7 +50,7 @@ Result<std::unique_ptr<DiskRing>> DiskRing::create(int file, unsigned entries) {
         return refused(-error, "make a ring");
     ring->open_ = true;
     ring->entries_ = params.sq_entries;
-    ring->event_ = Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    ring->event_ = Fd(::eventfd(0, EFD_CLOEXEC));
     if (ring->event_.get() < 0) return os_error(errno, "cannot make an eventfd");
     if (const int error = io_uring_register_files(&ring->ring_, &file, 1); error < 0)
         return refused(-error, "register the disk's file");

@@ -46,7 +46,7 @@ class DiskRing {
     bool room() const { return under_way_ < entries_; }
     unsigned under_way() const { return under_way_; }
 
-    // Readable when something has ended.
+    // An eventfd: one is added to it when something has ended. Others may add to it, too; a read of it waits.
     int event_fd() const { return event_.get(); }
     // One that has ended; nothing where none has.
     struct Ended {

@@ -20,6 +20,7 @@ enum ConfigRegister : uint32_t {
     kHeaderType = 0x0e,     // r- 8; bit 7: has more than one function
     // Endpoints only:
     kBar0 = 0x10,               // rw 32, 6.2.5.1
+    kBar1 = 0x14,               // rw 32, where there is one
     kSubsystemVendorId = 0x2c,  // r- 16, 6.2.4
     kSubsystemId = 0x2e,        // r- 16
     kCapabilities = 0x34,       // r- 8, 6.7
@@ -29,12 +30,16 @@ enum ConfigRegister : uint32_t {
 };
 
 // kCommand, 6.2.2
-inline constexpr uint16_t kCommandMemory = 1u << 1;  // BARs are decoded
+inline constexpr uint16_t kCommandIo = 1u << 0;      // BARs of ports are decoded
+inline constexpr uint16_t kCommandMemory = 1u << 1;  // BARs of memory are decoded
 inline constexpr uint16_t kCommandMaster = 1u << 2;
 inline constexpr uint16_t kCommandNoIntx = 1u << 10;
 // kStatus, 6.2.3
 inline constexpr uint16_t kStatusInterrupt = 1u << 3;
 inline constexpr uint16_t kStatusCapabilities = 1u << 4;
+
+// kBar0…, 6.2.5.1: bit 0 says which space, and a guest can't change it.
+inline constexpr uint32_t kBarIo = 1;
 
 // Capability ids, appendix H.
 enum CapabilityId : uint8_t {

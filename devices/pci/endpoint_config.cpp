@@ -22,6 +22,14 @@ EndpointConfig::EndpointConfig(const Identity& identity, uint32_t bar_base, uint
     space_.define(kInterruptPin, identity.interrupt_pin);
 }
 
+void EndpointConfig::add_port_bar(uint16_t base, uint16_t size) {
+    CHECK(std::has_single_bit(size) && size >= 4 && base % size == 0);
+    constexpr uint32_t kPorts = 0xffff;  // x86 has no more; the upper half may be 0 (6.2.5.1)
+    space_.define(kCommand, uint16_t{0},
+                  uint16_t{kCommandIo | kCommandMemory | kCommandMaster | kCommandNoIntx});
+    space_.define(kBar1, base | kBarIo, kPorts & ~(size - 1u));
+}
+
 uint32_t EndpointConfig::add_capability(CapabilityId id, std::span<const std::byte> body,
                                         std::span<const std::byte> writable) {
     constexpr uint32_t kHead = 2;  // id, pointer
@@ -38,6 +46,12 @@ uint32_t EndpointConfig::add_capability(CapabilityId id, std::span<const std::by
     end_ = (offset + kHead + static_cast<uint32_t>(body.size()) + 3) / 4 * 4;
     CHECK(end_ <= kConventionalSize);
     return offset;
+}
+
+std::optional<uint64_t> EndpointConfig::port_bar() const {
+    const auto bar = get<uint32_t>(kBar1);
+    if ((get<uint16_t>(kCommand) & kCommandIo) == 0 || (bar & kBarIo) == 0) return std::nullopt;
+    return bar & ~kBarIo;
 }
 
 std::optional<uint64_t> EndpointConfig::bar() const {

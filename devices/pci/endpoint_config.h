@@ -1,8 +1,8 @@
-// EndpointConfig: the configuration space of a function with one memory BAR and a list of capabilities. PCI
-// Local Bus Specification 3.0, sections 6.1, 6.2.5.1 and 6.7.
+// EndpointConfig: the configuration space of a function with a memory BAR, perhaps one of ports, and a list
+// of capabilities. PCI Local Bus Specification 3.0, sections 6.1, 6.2.5.1 and 6.7.
 //
 //   00 ┌────────────────────────────┐
-//      │ type 00h header            │ ids, command, status, BAR 0, pointer to the capabilities
+//      │ type 00h header            │ ids, command, status, BARs, pointer to the capabilities
 //   40 ├────────────────────────────┤
 //      │ capabilities, one behind   │ each: id, offset of the next, body
 //      │ the other, in dwords       │
@@ -38,6 +38,8 @@ class EndpointConfig {
     // BAR 0: 32 bits wide, not prefetchable; `bar_size` is a power of two of at least 16, `bar_base` a
     // multiple of it and what firmware would have set.
     EndpointConfig(const Identity& identity, uint32_t bar_base, uint32_t bar_size);
+    // BAR 1: `size` ports, a power of two of at least 4; `base` as above.
+    void add_port_bar(uint16_t base, uint16_t size);
 
     // Behind those that are there; gives its offset, at which the id stands. `body` begins behind the pointer
     // to the next. `writable` is as long as `body`, or empty: nothing.
@@ -53,6 +55,7 @@ class EndpointConfig {
 
     // Where the BAR is decoded now.
     std::optional<uint64_t> bar() const;
+    std::optional<uint64_t> port_bar() const;
     bool intx_disabled() const { return (get<uint16_t>(kCommand) & kCommandNoIntx) != 0; }
 
     void reset() { space_.reset(); }

@@ -37,7 +37,7 @@ Pvpanic::Pvpanic(BarSpace& bars, PanicListener& listener, uint32_t bar_base)
 
 Pvpanic::~Pvpanic() {
     MutexLock lock(mutex_);
-    if (bar_) bars_.place(register_, std::nullopt, kSize);
+    if (bar_) bars_.place(register_, AddressSpace::kMemory, std::nullopt, kSize);
 }
 
 void Pvpanic::read_config(uint32_t offset, std::span<std::byte> data) {
@@ -54,7 +54,7 @@ void Pvpanic::write_config(uint32_t offset, std::span<const std::byte> data) {
 void Pvpanic::place_bar() {
     const auto wanted = config_.bar();
     if (wanted == bar_) return;
-    bar_ = bars_.place(register_, wanted, kSize) ? wanted : std::nullopt;
+    bar_ = bars_.place(register_, AddressSpace::kMemory, wanted, kSize) ? wanted : std::nullopt;
 }
 
 void Pvpanic::reset() {

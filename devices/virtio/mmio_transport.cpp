@@ -16,23 +16,18 @@ constexpr uint64_t kLowHalf = 0xffff'ffff;
 
 }  // namespace
 
-Result<std::unique_ptr<MmioTransport>> MmioTransport::create(VirtioDevice& device, const MmioWiring& wiring,
-                                                             std::unique_ptr<IrqLine> line) {
-    TRY_ASSIGN(QueueKicks kicks, QueueKicks::create(wiring.loop, device));
-    return std::make_unique<MmioTransport>(device, wiring, std::move(kicks), std::move(line));
-}
-
-MmioTransport::MmioTransport(VirtioDevice& device, const MmioWiring& wiring, QueueKicks kicks,
-                             std::unique_ptr<IrqLine> line)
+MmioTransport::MmioTransport(VirtioDevice& device, std::unique_ptr<DeviceRunner> runner,
+                             const MmioWiring& wiring, std::unique_ptr<IrqLine> line)
     : name_(device.name()),
       wiring_(wiring),
-      kicks_(std::move(kicks)),
+      runner_(std::move(runner)),
       interrupts_(std::move(line)),
       core_(device, offered_queue_features(wiring.packed_rings), broken_) {
     device.connect(wiring.memory, *this);
 }
 
 MmioTransport::~MmioTransport() {
+    runner_.reset();  // nobody works for the device any more
     MutexLock lock(mutex_);
     core_.device().reset();
     doorbells_.clear();
@@ -144,7 +139,7 @@ void MmioTransport::set_status(uint32_t status) {
 // By an exit, where no doorbell is bound. Before DRIVER_OK there is nothing to be notified of (4.2.3.3).
 void MmioTransport::notify(uint32_t queue) {
     if (queue >= core_.queues() || !core_.active()) return;
-    if (core_.ready(static_cast<uint16_t>(queue))) kicks_.ring(static_cast<uint16_t>(queue));
+    if (core_.ready(static_cast<uint16_t>(queue))) runner_->ring(static_cast<uint16_t>(queue));
 }
 
 // One that can't be bound costs exits, nothing else.
@@ -155,7 +150,7 @@ void MmioTransport::bind_doorbells() {
     for (uint16_t queue = 0; queue < core_.queues(); ++queue) {
         if (!core_.ready(queue)) continue;
         auto doorbell =
-            wiring_.doorbells.bind(AddressSpace::kMemory, address, kWidth, queue, kicks_.fd(queue));
+            wiring_.doorbells.bind(AddressSpace::kMemory, address, kWidth, queue, runner_->fd(queue));
         if (doorbell.ok()) doorbells_.push_back(std::move(*doorbell));
     }
 }

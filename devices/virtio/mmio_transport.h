@@ -10,9 +10,9 @@
 #include <memory>
 #include <vector>
 
+#include "devices/virtio/device_runner.h"
 #include "devices/virtio/mmio_interrupts.h"
 #include "devices/virtio/mmio_layout.h"
-#include "devices/virtio/queue_kicks.h"
 #include "devices/virtio/transport_core.h"
 #include "vmm/bus/device.h"
 #include "vmm/bus/doorbell.h"
@@ -21,7 +21,6 @@ namespace carrel::virtio {
 
 // What the device is connected to; all of it outlives the transport.
 struct MmioWiring {
-    EventLoop& loop;  // the device's thread
     GuestMemory& memory;
     Doorbells& doorbells;
     uint64_t base;              // where the page lies, for the doorbells
@@ -31,10 +30,8 @@ struct MmioWiring {
 class MmioTransport final : public Device, private DeviceEvents {
   public:
     // `device` outlives it.
-    static Result<std::unique_ptr<MmioTransport>> create(VirtioDevice& device, const MmioWiring& wiring,
-                                                         std::unique_ptr<IrqLine> line);
-    MmioTransport(VirtioDevice& device, const MmioWiring& wiring, QueueKicks kicks,
-                  std::unique_ptr<IrqLine> line);  // use create()
+    MmioTransport(VirtioDevice& device, std::unique_ptr<DeviceRunner> runner, const MmioWiring& wiring,
+                  std::unique_ptr<IrqLine> line);
     ~MmioTransport() override;
 
     std::string_view name() const override { return name_; }
@@ -49,7 +46,7 @@ class MmioTransport final : public Device, private DeviceEvents {
     void used(uint16_t) override { interrupts_.signal(MmioInterrupts::kUsedBuffer); }
     void config_changed() override;
     void needs_reset() override;
-    void again(uint16_t queue) override { kicks_.ring(queue); }
+    void again(uint16_t queue) override { runner_->ring(queue); }
 
     uint32_t control(MmioRegister reg) const REQUIRES(mutex_);
     void set_control(MmioRegister reg, uint32_t value) REQUIRES(mutex_);
@@ -62,7 +59,7 @@ class MmioTransport final : public Device, private DeviceEvents {
 
     const std::string_view name_;
     const MmioWiring wiring_;
-    QueueKicks kicks_;
+    std::unique_ptr<DeviceRunner> runner_;
     MmioInterrupts interrupts_;
     std::atomic<uint32_t> generation_{0};
     std::atomic<bool> broken_{false};

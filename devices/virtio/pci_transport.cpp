@@ -23,7 +23,7 @@ struct VirtioCapability {
     uint32_t size;
     uint32_t more;
 } __attribute__((packed));
-constexpr uint32_t kShort = 16, kLong = 20;  // with the first two bytes
+constexpr uint8_t kShort = 16, kLong = 20;  // with the first two bytes
 // 4.1.4.9: where the fields of the configuration access capability lie, from its start.
 constexpr uint32_t kWindowBar = 4, kWindowOffset = 8, kWindowLength = 12, kWindowData = 16;
 
@@ -88,44 +88,62 @@ void PciTransport::Registers::write(uint64_t offset, std::span<const std::byte> 
     transport_.write_bar(offset, data);
 }
 
-Result<std::unique_ptr<PciTransport>> PciTransport::create(VirtioDevice& device, const PciWiring& wiring,
-                                                           uint32_t bar_base, std::unique_ptr<IrqLine> inta) {
+void PciTransport::Ports::read(uint64_t, std::span<std::byte> data) {
+    std::ranges::fill(data, std::byte{0});
+}
+
+void PciTransport::Ports::write(uint64_t offset, std::span<const std::byte> data) {
+    MutexLock lock(transport_.mutex_);
+    transport_.write_ports(offset, data);
+}
+
+Result<std::unique_ptr<PciTransport>> PciTransport::create(VirtioDevice& device,
+                                                           std::unique_ptr<DeviceRunner> runner,
+                                                           const PciWiring& wiring, const Places& places,
+                                                           std::unique_ptr<IrqLine> inta) {
     const auto queues = static_cast<uint16_t>(device.queue_sizes().size());
-    TRY_ASSIGN(QueueKicks kicks, QueueKicks::create(wiring.loop, device));
     TRY_ASSIGN(pci::Msix messages, pci::Msix::create(wiring.messages, static_cast<uint16_t>(queues + 1)));
-    return std::make_unique<PciTransport>(device, wiring, bar_base, std::move(kicks), std::move(messages),
+    return std::make_unique<PciTransport>(device, std::move(runner), wiring, places, std::move(messages),
                                           std::move(inta));
 }
 
-PciTransport::PciTransport(VirtioDevice& device, const PciWiring& wiring, uint32_t bar_base, QueueKicks kicks,
-                           pci::Msix messages, std::unique_ptr<IrqLine> inta)
+PciTransport::PciTransport(VirtioDevice& device, std::unique_ptr<DeviceRunner> runner,
+                           const PciWiring& wiring, const Places& places, pci::Msix messages,
+                           std::unique_ptr<IrqLine> inta)
     : name_(device.name()),
       wiring_(wiring),
-      kicks_(std::move(kicks)),
+      runner_(std::move(runner)),
       interrupts_(std::move(messages), std::move(inta), static_cast<uint16_t>(device.queue_sizes().size())),
-      config_(identity_of(device), bar_base, kBarSize),
-      core_(device, offered_queue_features(wiring.packed_rings), broken_) {
+      config_(identity_of(device), places.memory, kBarSize),
+      core_(device, offered_queue_features(wiring.packed_rings), broken_),
+      memory_doorbells_(!places.ports) {
     MutexLock lock(mutex_);
+    if (places.ports) config_.add_port_bar(*places.ports, kDoorbellPorts);
     add_capabilities();
     device.connect(wiring.memory, *this);
 }
 
 PciTransport::~PciTransport() {
+    runner_.reset();  // nobody works for the device any more
     MutexLock lock(mutex_);
     core_.device().reset();
     doorbells_.clear();
-    if (bar_) wiring_.bars.place(registers_, std::nullopt, kBarSize);
+    if (bar_) wiring_.bars.place(registers_, AddressSpace::kMemory, std::nullopt, kBarSize);
+    if (port_bar_) wiring_.bars.place(ports_, AddressSpace::kPorts, std::nullopt, kDoorbellPorts);
 }
 
 void PciTransport::add_capabilities() {
     const auto queues = core_.queues();
-    const auto add = [&](CapabilityType type, uint32_t offset, uint32_t size) REQUIRES(mutex_) {
-        VirtioCapability body{kShort, type, 0, 0, {}, offset, size, kDoorbellSize};
-        const bool notify = type == CapabilityType::kNotify;
-        body.length = notify ? kLong : kShort;
+    const auto add_body = [&](const VirtioCapability& body) REQUIRES(mutex_) {
         config_.add_capability(pci::kVendorSpecific, bytes_of(body).first(body.length - 2u));
     };
+    const auto add = [&](CapabilityType type, uint32_t offset, uint32_t size) REQUIRES(mutex_) {
+        const bool notify = type == CapabilityType::kNotify;
+        add_body({notify ? kLong : kShort, type, 0, 0, {}, offset, size, kDoorbellSize});
+    };
     add(CapabilityType::kCommon, kCommonPart, kCommonEnd);
+    // 4.1.4: of several of a type, those that the device prefers come first.
+    if (!memory_doorbells_) add_body({kLong, CapabilityType::kNotify, 1, 0, {}, 0, kDoorbellPorts, 0});
     add(CapabilityType::kNotify, kDoorbellPart, queues * kDoorbellSize);
     add(CapabilityType::kIsr, kIsrPart, 1);
     add(CapabilityType::kDevice, kDevicePart, kPart);
@@ -166,10 +184,13 @@ void PciTransport::access_window(bool write) {
     const auto offset = config_.get<uint32_t>(window_ + kWindowOffset);
     const auto length = config_.get<uint32_t>(window_ + kWindowLength);
     const bool width = length == 1 || length == 2 || length == 4;
-    if (bar != 0 || !width || offset % length != 0 || offset >= kBarSize) return;
+    if (bar > 1 || !width || offset % length != 0 || offset >= kBarSize) return;
     std::array<std::byte, 4> data{};
     const auto part = std::span(data).first(length);
-    if (write) {
+    if (bar == 1) {
+        config_.read(window_ + kWindowData, part);
+        if (write) write_ports(offset, part);
+    } else if (write) {
         config_.read(window_ + kWindowData, part);
         write_bar(offset, part);
     } else {
@@ -181,28 +202,53 @@ void PciTransport::access_window(bool write) {
 // What a write of configuration space means for the rest of the machine.
 void PciTransport::follow_config() {
     interrupts_.configure(config_.get<uint16_t>(msix_ + kMsixControl), config_.intx_disabled());
-    place_bar();
+    place_bars();
 }
 
-void PciTransport::place_bar() {
-    const auto wanted = config_.bar();
-    if (wanted == bar_) return;
-    doorbells_.clear();  // before somebody else gets the place
-    bar_ = wiring_.bars.place(registers_, wanted, kBarSize) ? wanted : std::nullopt;
+void PciTransport::place_bars() {
+    const auto memory = config_.bar();
+    const auto ports = config_.port_bar();
+    if (memory == bar_ && ports == port_bar_) return;
+    doorbells_.clear();  // before somebody else gets the places
+    if (memory != bar_)
+        bar_ =
+            wiring_.bars.place(registers_, AddressSpace::kMemory, memory, kBarSize) ? memory : std::nullopt;
+    if (ports != port_bar_)
+        port_bar_ =
+            wiring_.bars.place(ports_, AddressSpace::kPorts, ports, kDoorbellPorts) ? ports : std::nullopt;
     bind_doorbells();
 }
 
-// One that can't be bound costs exits, nothing else.
 void PciTransport::bind_doorbells() {
     doorbells_.clear();
-    if (!bar_ || !core_.active()) return;
+    if (!core_.active()) return;
     for (uint16_t queue = 0; queue < core_.queues(); ++queue) {
         if (!core_.ready(queue)) continue;
-        const uint64_t address = *bar_ + kDoorbellPart + queue * kDoorbellSize;
-        auto doorbell =
-            wiring_.doorbells.bind(AddressSpace::kMemory, address, 0, std::nullopt, kicks_.fd(queue));
-        if (doorbell.ok()) doorbells_.push_back(std::move(*doorbell));
+        if (port_bar_) bind(AddressSpace::kPorts, queue);
+        if (bar_ && memory_doorbells_) bind(AddressSpace::kMemory, queue);
     }
+}
+
+// One that can't be bound costs exits, nothing else.
+void PciTransport::bind(AddressSpace space, uint16_t queue) {
+    auto doorbell = space == AddressSpace::kPorts
+                        ? wiring_.doorbells.bind(space, *port_bar_, sizeof queue, queue, runner_->fd(queue))
+                        : wiring_.doorbells.bind(space, *bar_ + kDoorbellPart + queue * kDoorbellSize, 0,
+                                                 std::nullopt, runner_->fd(queue));
+    if (doorbell.ok()) doorbells_.push_back(std::move(*doorbell));
+}
+
+// 4.1.5.2: before DRIVER_OK there is nothing to be notified of.
+void PciTransport::ring(uint16_t queue) {
+    if (core_.active() && core_.ready(queue)) runner_->ring(queue);
+}
+
+// 4.1.5.2: 16 bits, the queue's number.
+void PciTransport::write_ports(uint64_t offset, std::span<const std::byte> data) {
+    uint16_t queue = 0;
+    if (offset != 0 || data.size() != sizeof queue) return;
+    std::memcpy(&queue, data.data(), sizeof queue);
+    ring(queue);
 }
 
 void PciTransport::read_bar(uint64_t offset, std::span<std::byte> data) {
@@ -228,94 +274,10 @@ void PciTransport::write_bar(uint64_t offset, std::span<const std::byte> data) {
         case kCommonPart: return write_common(at, data);
         case kDevicePart: return core_.device().write_config(at, data);
         case kDoorbellPart:
-            // 4.1.5.2: before DRIVER_OK there is nothing to be notified of.
-            if (core_.active() && core_.ready(static_cast<uint16_t>(at / kDoorbellSize)))
-                kicks_.ring(static_cast<uint16_t>(at / kDoorbellSize));
+            ring(static_cast<uint16_t>(at / kDoorbellSize));
+            if (!std::exchange(memory_doorbells_, true)) bind_doorbells();
             return;
         case kMsixTablePart: return interrupts_.write_table(at, data);
-        default: return;
-    }
-}
-
-// A driver reads each register by its own width (4.1.3.1); any other finds the bytes that lie there.
-void PciTransport::read_common(uint64_t offset, std::span<std::byte> data) {
-    for (size_t i = 0; i < data.size(); ++i) {
-        const uint64_t at = offset + i;
-        if (at >= kCommonEnd) return;
-        data[i] = static_cast<std::byte>(common(static_cast<uint32_t>(at / 8 * 8)) >> at % 8 * 8);
-    }
-}
-
-// Eight bytes of the structure from `reg`, a multiple of 8.
-uint64_t PciTransport::common(uint32_t reg) const {
-    const QueueState* const queue = core_.selected();
-    switch (reg) {
-        case kDeviceFeatureSelect:
-            return core_.device_feature_select | uint64_t{core_.device_feature()} << 32;
-        case kDriverFeatureSelect:
-            return core_.driver_feature_select | uint64_t{core_.driver_feature()} << 32;
-        case kConfigMsixVector:
-            return interrupts_.config_vector() | uint64_t{core_.queues()} << 16 |
-                   uint64_t{core_.status()} << 32 | uint64_t{generation_.load()} << 40 |
-                   uint64_t{core_.queue_select} << 48;
-        case kQueueSize:  // 4.1.4.3: a size of 0 is a queue that isn't there
-            return uint64_t{queue ? queue->size : 0u} |
-                   uint64_t{interrupts_.queue_vector(core_.queue_select)} << 16 |
-                   uint64_t{queue && queue->ready} << 32 | uint64_t{core_.queue_select} << 48;
-        case kQueueDesc: return queue ? raw(queue->descriptor_area) : 0;
-        case kQueueDriver: return queue ? raw(queue->driver_area) : 0;
-        case kQueueDevice: return queue ? raw(queue->device_area) : 0;
-        default: return 0;
-    }
-}
-
-// Writes must have the register's width and place (4.1.3.1); 64-bit ones come in halves or whole. Others are
-// ignored.
-void PciTransport::write_common(uint64_t offset, std::span<const std::byte> data) {
-    uint64_t value = 0;
-    if (data.size() > sizeof value) return;
-    std::memcpy(&value, data.data(), data.size());
-    const auto width = data.size();
-    const auto area = [&](Gpa QueueState::*which, uint32_t base) REQUIRES(mutex_) {
-        if (width == 8 && offset == base) return core_.set_area(which, value, ~uint64_t{0});
-        if (width != 4) return;
-        const unsigned shift = offset == base ? 0 : 32;
-        core_.set_area(which, value << shift, uint64_t{0xffff'ffff} << shift);
-    };
-    if (width == 4 || width == 8) {
-        switch (offset) {
-            case kQueueDesc:
-            case kQueueDesc + 4: return area(&QueueState::descriptor_area, kQueueDesc);
-            case kQueueDriver:
-            case kQueueDriver + 4: return area(&QueueState::driver_area, kQueueDriver);
-            case kQueueDevice:
-            case kQueueDevice + 4: return area(&QueueState::device_area, kQueueDevice);
-            default: break;
-        }
-    }
-    if (width == 4) {
-        switch (offset) {
-            case kDeviceFeatureSelect: core_.device_feature_select = static_cast<uint32_t>(value); return;
-            case kDriverFeatureSelect: core_.driver_feature_select = static_cast<uint32_t>(value); return;
-            case kDriverFeature: return core_.set_driver_feature(static_cast<uint32_t>(value));
-            default: return;
-        }
-    }
-    const auto half = static_cast<uint16_t>(value);
-    if (width == 1 && offset == kDeviceStatus) return set_status(static_cast<uint8_t>(value));
-    if (width != 2) return;
-    switch (offset) {
-        case kConfigMsixVector: return interrupts_.set_config_vector(half);
-        case kQueueSelect: core_.queue_select = half; return;
-        case kQueueSize: return core_.set_size(half);
-        case kQueueMsixVector: return interrupts_.set_queue_vector(core_.queue_select, half);
-        case kQueueEnable:
-            if (half != 1) return;
-            core_.enable();
-            return bind_doorbells();
-        case kQueueReset:  // 4.1.4.3.1: reads as 0 at once, for it is over then
-            if (half == 1 && core_.reset_queue()) bind_doorbells();
-            return;
         default: return;
     }
 }
@@ -350,7 +312,7 @@ void PciTransport::reset_all() {
     interrupts_.reset();
     generation_ = 0;
     config_.reset();
-    place_bar();
+    place_bars();
 }
 
 void PciTransport::save(ByteWriter& writer) const {
@@ -372,7 +334,7 @@ Result<void> PciTransport::restore(ByteReader& reader) {
     generation_ = part.get<uint8_t>();
     auto restored = part.ok() ? core_.restore(part) : damaged_state(name_);
     if (restored.ok()) {
-        place_bar();
+        place_bars();
         bind_doorbells();
         return {};
     }

@@ -52,8 +52,8 @@ class TransportCore {
 
     void reset();
     void save(ByteWriter& writer) const;
-    // As after a reset before. What it reads is the end of `part`; activates the device where it was, once all bytes
-    // are found good: that reads and writes guest memory.
+    // As after a reset before. What it reads is the end of `part`; activates the device where it was, once
+    // all bytes are found good: that reads and writes guest memory.
     Result<void> restore(ByteReader& part);
 
   private:

@@ -60,6 +60,10 @@ class VirtioDevice {
     virtual const char* enable_queue(uint16_t queue, const QueueState& state) = 0;
     // There may be chains in this queue. The device's own thread.
     virtual void notify(uint16_t queue) = 0;
+    // An eventfd that rings when something has ended that the device started (a request of the kernel's): the
+    // device's own thread calls wake() then. -1: it starts nothing.
+    virtual int event_fd() const { return -1; }
+    virtual void wake() {}
     // Nothing in flight touches guest memory any more when it returns, and all is as after power-on. Any
     // thread.
     virtual void reset() = 0;

@@ -50,9 +50,8 @@ int main(int argc, char** argv) {
     write(folder / "virtio_restore/rng-waiting", state_of(0, entropy, false));
     if (uring_here()) {
         const SystemClock clock;
-        const auto loop = EventLoop::create(clock).value();
         const DiskImage image = make_image(8);
-        const auto disk = Block::create(*loop, image, "disk").value();
+        const auto disk = Block::create(clock, image, "disk").value();
         write(folder / "virtio_restore/disk-running", state_of(1, *disk, true));
     }
     // Commands of pci_fuzzer.cpp. BARs over each other, ECAM, RAM and the end; a register by the ports and by

@@ -27,7 +27,7 @@ constexpr std::array<uint32_t, 8> kPlaces = {kBarBase, kBarBase + kBarSize, 0xe0
 class Space final : public pci::BarSpace {
   public:
     Space(Bus& bus, const GuestMemory& memory) : bus_(bus), memory_(memory) {}
-    bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override {
+    bool place(Device& registers, AddressSpace, std::optional<uint64_t> base, uint64_t size) override {
         if (const auto before = places.find(&registers); before != places.end()) {
             bus_.detach(registers, before->second);
             places.erase(before);
@@ -54,8 +54,9 @@ class NoReset final : public Device {
 
 struct Function {
     Function(Surroundings& around, Space& space, unsigned slot)
-        : transport(PciTransport::create(device, {*around.loop, *around.memory, space, messages, doorbells},
-                                         kBarBase + slot * kBarSize,
+        : transport(PciTransport::create(device, LoopRunner::create(*around.loop, device).value(),
+                                         {*around.memory, space, messages, doorbells},
+                                         {kBarBase + slot * kBarSize, {}},
                                          std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))
                         .value()) {}
     Entropy device;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -49,12 +50,22 @@ class BlockSide final : private DeviceEvents {
     explicit BlockSide(DiskImage disk, std::string id = "disk", uint16_t size = 128, bool packed = false)
         : image(std::move(disk)),
           rings{.packed = packed, .event_idx = false, .indirect = true},
-          block(Block::create(*loop, image, std::move(id)).value()),
+          block(Block::create(clock, image, std::move(id)).value()),
+          event_(block->event_fd()),
           driver(make_driver(*memory, size, rings)) {
         block->connect(*memory, *this);
+        const auto on_event = [this](uint32_t) {
+            uint64_t count = 0;
+            (void)!::read(event_, &count, sizeof count);
+            block->wake();
+        };
+        if (!loop->watch(event_, EPOLLIN, on_event).ok()) std::abort();
         start();
     }
-    ~BlockSide() override { block.reset(); }
+    ~BlockSide() override {
+        loop->unwatch(event_);
+        block.reset();
+    }
 
     const char* start(uint64_t features = kVersion1 | kIndirectDesc | kBlockFlush) {
         const QueueState state = driver->state();
@@ -132,6 +143,7 @@ class BlockSide final : private DeviceEvents {
     DiskImage image;
     const QueueFeatures rings;
     std::unique_ptr<Block> block;
+    const int event_;
     std::unique_ptr<Driver> driver;
     std::optional<Used> last;
     uint64_t interrupts = 0;

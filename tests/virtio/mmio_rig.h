@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "devices/virtio/loop_runner.h"
 #include "devices/virtio/mmio_transport.h"
 #include "tests/devices/fakes.h"
 #include "tests/virtio/driver.h"
@@ -20,9 +21,10 @@ class MmioSide {
     using Register = MmioRegister;
     MmioSide(Surroundings& around, VirtioDevice& device)
         : loop_(*around.loop),
-          transport_(MmioTransport::create(device, {loop_, *around.memory, doorbells, kMmioBase, true},
-                                           std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))
-                         .value()) {}
+          transport_(
+              std::make_unique<MmioTransport>(device, LoopRunner::create(loop_, device).value(),
+                                              MmioWiring{*around.memory, doorbells, kMmioBase, true},
+                                              std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))) {}
 
     FakeDoorbells doorbells;
     carrel::test::FakeIrq irq;

@@ -21,7 +21,12 @@ namespace carrel::virtio::test {
 
 class FakeBars final : public pci::BarSpace {
   public:
-    bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override {
+    bool place(Device& registers, AddressSpace space, std::optional<uint64_t> base, uint64_t size) override {
+        if (space == AddressSpace::kPorts) {
+            ports_at = base;
+            ports = base ? &registers : nullptr;
+            return base.has_value();
+        }
         ++moves;
         at = free ? base : std::nullopt;
         bytes = size;
@@ -33,6 +38,8 @@ class FakeBars final : public pci::BarSpace {
     std::optional<uint64_t> at;
     uint64_t bytes = 0;
     Device* device = nullptr;
+    std::optional<uint64_t> ports_at;
+    Device* ports = nullptr;
 };
 
 // A vector's line, as the machine sees it.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "devices/pci/config_registers.h"
+#include "devices/virtio/loop_runner.h"
 #include "devices/virtio/pci_transport.h"
 #include "tests/devices/fakes.h"
 #include "tests/virtio/driver.h"
@@ -29,10 +30,13 @@ struct Capability {
 class PciSide {
   public:
     PciSide(Surroundings& around, VirtioDevice& device)
+        : PciSide(around, device, LoopRunner::create(*around.loop, device).value()) {}
+    PciSide(Surroundings& around, VirtioDevice& device, std::unique_ptr<DeviceRunner> runner,
+            std::optional<uint16_t> ports = {})
         : loop_(*around.loop),
-          transport_(PciTransport::create(device, {loop_, *around.memory, bars, messages, doorbells, true},
-                                          kBarBase,
-                                          std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))
+          transport_(PciTransport::create(
+                         device, std::move(runner), {*around.memory, bars, messages, doorbells, true},
+                         {kBarBase, ports}, std::make_unique<ForwardedIrq<carrel::test::FakeIrq>>(irq))
                          .value()) {}
 
     FakeBars bars;

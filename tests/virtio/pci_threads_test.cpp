@@ -5,6 +5,7 @@
 
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/pci_transport.h"
+#include "devices/virtio/thread_runner.h"
 #include "tests/virtio/block_rig.h"
 #include "tests/virtio/pci_rig.h"
 // After ours, whose CHECK is another.
@@ -54,7 +55,7 @@ void misuse(PciSide& side, Device& registers, unsigned seed) {
     }
 }
 
-void misuse_by_all(VirtioDevice& device, Surroundings& around) {
+void misuse_by_all(VirtioDevice& device, Surroundings& around, std::unique_ptr<DeviceRunner> runner) {
     // Chains that are there at each look: descriptor i is 512 bytes of data, or a header of zeros.
     for (uint16_t i = 0; i < 64; ++i) {
         const bool write = i % 2 != 0;
@@ -65,7 +66,7 @@ void misuse_by_all(VirtioDevice& device, Surroundings& around) {
         around.memory->write(Gpa{kDriverArea + kRingEntries + i * 2u}, static_cast<uint16_t>(i & ~1));
     }
     around.memory->write(Gpa{kDriverArea + kRingIndex}, uint16_t{32});
-    PciSide side(around, device);
+    PciSide side(around, device, std::move(runner));
     side.decode();
     Device& registers = *side.bars.device;
     std::thread loop([&] { around.loop->run(); });
@@ -83,13 +84,44 @@ void misuse_by_all(VirtioDevice& device, Surroundings& around) {
 TEST_CASE("virtio-pci: three vCPUs and the device's thread at once, with a virtio-rng") {
     Surroundings around;
     Entropy device;
-    misuse_by_all(device, around);
+    misuse_by_all(device, around, LoopRunner::create(*around.loop, device).value());
 }
 
 TEST_CASE("virtio-pci: three vCPUs and the device's thread at once, with a disk") {
     if (!uring_here()) return;
     Surroundings around;
     const DiskImage image = make_image(64);
-    const auto disk = Block::create(*around.loop, image, "disk").value();
-    misuse_by_all(*disk, around);
+    const auto disk = Block::create(around.clock, image, "disk").value();
+    misuse_by_all(*disk, around, LoopRunner::create(*around.loop, *disk).value());
+}
+
+TEST_CASE("virtio-pci: three vCPUs and the device's thread at once, with a disk on a thread of its own") {
+    if (!uring_here()) return;
+    Surroundings around;
+    const DiskImage image = make_image(64);
+    const auto disk = Block::create(around.clock, image, "disk").value();
+    misuse_by_all(*disk, around, ThreadRunner::start("disk-0", *disk).value());
+}
+
+TEST_CASE("virtio-pci: a disk on a thread of its own serves requests while nobody else runs") {
+    if (!uring_here()) return;
+    Surroundings around;
+    const DiskImage image = make_image(64);
+    const auto disk = Block::create(around.clock, image, "disk").value();
+    PciSide side(around, *disk, ThreadRunner::start("disk-0", *disk).value());
+    REQUIRE(side.negotiate(kVersion1));
+    const auto driver = make_driver(*around.memory, 16, {});
+    side.set_queue(0, driver->state());
+    side.set_status(kAcknowledge | kDriver | kFeaturesOk | kDriverOk);
+    for (uint64_t sector = 0; sector < 8; ++sector) {
+        around.memory->write(Gpa{kData}, BlockHeader{kBlockIn, 0, sector});
+        driver->add({{kData, 16}, {kData + 0x1000, 512, true}, {kData + 0x100, 1, true}});
+        driver->publish();
+        side.notify(0);
+        std::optional<Used> used;
+        for (int ms = 0; ms < 5000 && !(used = driver->get_used()); ++ms) ::usleep(1000);
+        REQUIRE(used);
+        CHECK(used->length == 513);
+        CHECK(driver->peek<uint8_t>(kData + 0x1000) == sector + 1);
+    }
 }

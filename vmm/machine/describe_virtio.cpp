@@ -10,17 +10,19 @@
 namespace carrel {
 namespace {
 
-// Where firmware would have put the BAR, and INTA's line.
+// Where firmware would have put the BARs, and INTA's line.
 DevicePlace pci_place(DeviceKind kind, uint8_t slot) {
     const unsigned pci_slot = pci_slot_of(kind, slot);
     const uint64_t base = raw(address_map::kPciMmio32) + uint64_t{pci_slot} * virtio::kBarSize;
+    const auto ports = static_cast<uint16_t>(address_map::kPciIoFirst + pci_slot * virtio::kDoorbellPorts);
     return {kind,
             slot,
             AddressSpace::kMemory,
             base,
             virtio::kBarSize,
             address_map::pci_intx_gsi(pci_slot, 0),
-            Transport::kPci};
+            Transport::kPci,
+            ports};
 }
 
 // In the same order, for the same reason: another kind never moves it.

@@ -4,14 +4,16 @@
 
 #include "devices/virtio/block/block.h"
 #include "devices/virtio/entropy.h"
+#include "devices/virtio/loop_runner.h"
 #include "devices/virtio/net/net.h"
+#include "devices/virtio/thread_runner.h"
 #include "vmm/base/check.h"
 #include "vmm/machine/pci_slots.h"
 
 namespace carrel {
 
 VirtioDevices::~VirtioDevices() {
-    for (const auto& page : pages_) place(*page, std::nullopt, virtio::kMmioSize);
+    for (const auto& page : pages_) place(*page, AddressSpace::kMemory, std::nullopt, virtio::kMmioSize);
     pages_.clear();  // they reset their devices
     functions_.clear();
 }
@@ -37,7 +39,7 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
         case DeviceKind::kDisk: {
             CHECK(place.slot < sources.disks.size());
             const DiskSource& disk = sources.disks[place.slot];
-            TRY_ASSIGN(device, virtio::Block::create(wiring_.io, disk.image, disk.id));
+            TRY_ASSIGN(device, virtio::Block::create(wiring_.io.clock(), disk.image, disk.id));
             break;
         }
         case DeviceKind::kNet: {
@@ -60,12 +62,25 @@ std::unique_ptr<virtio::Console> VirtioDevices::make_console() {
     return console;
 }
 
+// A disk's thread is its own: it may wait for the disk, and others needn't wait for it.
+Result<std::unique_ptr<virtio::DeviceRunner>> VirtioDevices::runner_for(const DevicePlace& place,
+                                                                        virtio::VirtioDevice& device) {
+    std::unique_ptr<virtio::DeviceRunner> runner;
+    if (place.kind == DeviceKind::kDisk) {
+        TRY_ASSIGN(runner, virtio::ThreadRunner::start(fmt::format("disk-{}", place.slot), device));
+    } else {
+        TRY_ASSIGN(runner, virtio::LoopRunner::create(wiring_.io, device));
+    }
+    return runner;
+}
+
 Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::VirtioDevice& device,
                                          bool packed_rings) {
-    const virtio::PciWiring wiring{
-        wiring_.io,  wiring_.memory, *this, wiring_.vm.message_interrupts(), wiring_.vm.doorbells(),
-        packed_rings};
-    TRY_ASSIGN(auto function, virtio::PciTransport::create(device, wiring, static_cast<uint32_t>(place.base),
+    const virtio::PciWiring wiring{wiring_.memory, *this, wiring_.vm.message_interrupts(),
+                                   wiring_.vm.doorbells(), packed_rings};
+    TRY_ASSIGN(auto runner, runner_for(place, device));
+    TRY_ASSIGN(auto function, virtio::PciTransport::create(device, std::move(runner), wiring,
+                                                           {static_cast<uint32_t>(place.base), place.ports},
                                                            wiring_.vm.irq_line(place.gsi.value())));
     wiring_.pci.attach(pci_slot_of(place.kind, place.slot), *function);
     functions_.push_back(std::move(function));
@@ -74,11 +89,11 @@ Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::Virti
 
 Result<void> VirtioDevices::add_page(const DevicePlace& place, virtio::VirtioDevice& device,
                                      bool packed_rings) {
-    const virtio::MmioWiring wiring{wiring_.io, wiring_.memory, wiring_.vm.doorbells(), place.base,
-                                    packed_rings};
-    TRY_ASSIGN(auto page,
-               virtio::MmioTransport::create(device, wiring, wiring_.vm.irq_line(place.gsi.value())));
-    CHECK(this->place(*page, place.base, place.size));  // a description has each place once
+    const virtio::MmioWiring wiring{wiring_.memory, wiring_.vm.doorbells(), place.base, packed_rings};
+    TRY_ASSIGN(auto runner, runner_for(place, device));
+    auto page = std::make_unique<virtio::MmioTransport>(device, std::move(runner), wiring,
+                                                        wiring_.vm.irq_line(place.gsi.value()));
+    CHECK(this->place(*page, place.space, place.base, place.size));  // a description has each place once
     pages_.push_back(std::move(page));
     return {};
 }
@@ -101,17 +116,20 @@ std::vector<MalformedChains> VirtioDevices::malformed() const {
     return all;
 }
 
-bool VirtioDevices::place(Device& registers, std::optional<uint64_t> base, uint64_t size) {
+bool VirtioDevices::place(Device& registers, AddressSpace space, std::optional<uint64_t> base,
+                          uint64_t size) {
     MutexLock lock(mutex_);
+    Bus& bus = space == AddressSpace::kPorts ? wiring_.ports : wiring_.mmio;
     if (const auto before = places_.find(&registers); before != places_.end()) {
-        wiring_.mmio.detach(registers, before->second);
+        bus.detach(registers, before->second);
         places_.erase(before);
     }
     // RAM is KVM's to answer for: a BAR over it would never be seen.
-    const bool ram = base && wiring_.memory.map().overlaps(Gpa{*base}, size);
-    const bool placed = base && !ram && wiring_.mmio.attach(*base, size, registers).ok();
+    const bool ram =
+        base && space == AddressSpace::kMemory && wiring_.memory.map().overlaps(Gpa{*base}, size);
+    const bool placed = base && !ram && bus.attach(*base, size, registers).ok();
     if (placed) places_.emplace(&registers, *base);
-    wiring_.mmio.publish();
+    bus.publish();
     return placed;
 }
 

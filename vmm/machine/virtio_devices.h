@@ -10,9 +10,11 @@
 #include "devices/pci/bar_space.h"
 #include "devices/pci/root_bus.h"
 #include "devices/virtio/console/console.h"
+#include "devices/virtio/device_runner.h"
 #include "devices/virtio/mmio_transport.h"
 #include "devices/virtio/pci_transport.h"
 #include "devices/virtio/virtio_device.h"
+#include "vmm/base/event_loop.h"
 #include "vmm/base/mutex.h"
 #include "vmm/bus/bus.h"
 #include "vmm/kvm/vm.h"
@@ -27,6 +29,7 @@ struct VirtioWiring {
     kvm::Vm& vm;
     GuestMemory& memory;
     EventLoop& io;
+    Bus& ports;
     Bus& mmio;
     pci::RootBus& pci;
     CoalescedWrites& coalesced;
@@ -60,13 +63,16 @@ class VirtioDevices final : public pci::BarSpace {
     // Null: none.
     virtio::Console* console() { return console_; }
 
-    bool place(Device& registers, std::optional<uint64_t> base, uint64_t size) override EXCLUDES(mutex_);
+    bool place(Device& registers, AddressSpace space, std::optional<uint64_t> base, uint64_t size) override
+        EXCLUDES(mutex_);
 
   private:
     // Null: not one of ours.
     Result<std::unique_ptr<virtio::VirtioDevice>> make(const DevicePlace& place,
                                                        const DeviceSources& sources);
     std::unique_ptr<virtio::Console> make_console();
+    Result<std::unique_ptr<virtio::DeviceRunner>> runner_for(const DevicePlace& place,
+                                                             virtio::VirtioDevice& device);
     Result<void> add_function(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
     Result<void> add_page(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "vmm/model/address_map_x86.h"
+
 namespace carrel {
 namespace {
 
@@ -11,6 +13,7 @@ constexpr uint16_t kVersion = 2;
 constexpr uint32_t kMostRanges = 2, kMostCpus = 4096, kMostLeaves = 1024, kMostMsrs = 4096,
                    kMostDevices = 4096;
 constexpr uint32_t kNoGsi = 0xffff'ffff;
+constexpr uint16_t kNoPorts = 0;
 
 template <class T, class Put>
 void put_list(ByteWriter& writer, const std::vector<T>& list, Put put) {
@@ -62,6 +65,7 @@ DevicePlace get_place(ByteReader& reader) {
     const auto transport = reader.get<uint8_t>();
     if (transport > static_cast<uint8_t>(Transport::kMmio)) reader.fail();
     place.transport = Transport{transport};
+    if (const auto ports = reader.get<uint16_t>(); ports != kNoPorts) place.ports = ports;
     return place;
 }
 
@@ -73,6 +77,7 @@ void put_place(ByteWriter& writer, const DevicePlace& place) {
     writer.put(place.size);
     writer.put(place.gsi.value_or(kNoGsi));
     writer.put(static_cast<uint8_t>(place.transport));
+    writer.put(place.ports.value_or(kNoPorts));
 }
 
 // Whole pages, in order, none over another or over the end of the address space.
@@ -95,7 +100,10 @@ bool is_possible(const DevicePlace& place) {
     const bool known = place.kind >= DeviceKind::kCom && place.kind <= DeviceKind::kPvpanic;
     const bool needs_gsi =
         place.kind == DeviceKind::kCom || is_virtio(place.kind) || place.kind == DeviceKind::kAcpiPm;
-    return known && place.size != 0 && place.size <= ~uint64_t{0} - place.base && (place.gsi || !needs_gsi);
+    // BAR 1 of a virtio function: 4 ports, above those of the board.
+    const bool ports = !place.ports || (*place.ports >= address_map::kPciIoFirst && *place.ports % 4 == 0);
+    return known && ports && place.size != 0 && place.size <= ~uint64_t{0} - place.base &&
+           (place.gsi || !needs_gsi);
 }
 
 bool meet(const DevicePlace& a, const DevicePlace& b) {

@@ -42,6 +42,8 @@ struct DevicePlace {
     uint64_t size = 0;
     std::optional<uint32_t> gsi;  // its interrupt line, where it has one
     Transport transport = Transport::kNone;
+    std::optional<uint16_t> ports =
+        {};  // where its BAR of ports lies until the guest moves it, where it has one
     bool operator==(const DevicePlace&) const = default;
 };
 

@@ -1,6 +1,5 @@
 #include "devices/virtio/block/block.h"
 
-#include <sys/epoll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,23 +12,19 @@
 
 namespace carrel::virtio {
 
-Result<std::unique_ptr<Block>> Block::create(EventLoop& loop, const DiskImage& image, std::string id) {
+Result<std::unique_ptr<Block>> Block::create(const Clock& clock, const DiskImage& image, std::string id) {
     TRY_ASSIGN(auto ring, DiskRing::create(image.fd.get(), kQueueSize));
-    auto block = std::make_unique<Block>(loop, image, std::move(id), std::move(ring));
-    TRY(loop.watch(block->ring_->event_fd(), EPOLLIN,
-                   [disk = block.get()](uint32_t) { disk->on_ring_event(); }));
-    return block;
+    return std::make_unique<Block>(clock, image, std::move(id), std::move(ring));
 }
 
-Block::Block(EventLoop& loop, const DiskImage& image, std::string id, std::unique_ptr<DiskRing> ring)
-    : loop_(loop), image_(image), id_(std::move(id)), ring_(std::move(ring)) {
+Block::Block(const Clock& clock, const DiskImage& image, std::string id, std::unique_ptr<DiskRing> ring)
+    : clock_(clock), image_(image), id_(std::move(id)), ring_(std::move(ring)) {
     MutexLock lock(mutex_);
     std::iota(free_.begin(), free_.end(), uint16_t{0});
 }
 
 Block::~Block() {
     reset();
-    loop_.unwatch(ring_->event_fd());
     // What even the reset couldn't wait for; the kernel cancels what it can when the ring goes.
     MutexLock lock(mutex_);
     for (auto& pending : pending_)
@@ -108,10 +103,9 @@ void Block::end_turn(uint16_t queue) {
     if (!ring_->submit()) events().again(queue);
 }
 
-void Block::on_ring_event() {
+void Block::wake() {
     MutexLock lock(mutex_);
-    uint64_t count = 0;
-    (void)!::read(ring_->event_fd(), &count, sizeof count);
+    if (ring_->under_way() == 0) return;
     // Not active: what a reset couldn't wait for ends now, in memory that isn't the disk's any more.
     reap(!active());
     if (active()) {
@@ -161,13 +155,12 @@ void Block::get_id(DescriptorChain chain, const BlockRequest& request) {
 }
 
 bool Block::drain(bool abandon, Nanoseconds limit) {
-    const Clock& clock = loop_.clock();
-    const Nanoseconds deadline = clock.now() + limit;
+    const Nanoseconds deadline = clock_.now() + limit;
     abandon = abandon || !active();
     ring_->submit();
     reap(abandon);
     while (ring_->under_way() > 0) {
-        const Nanoseconds left = deadline - clock.now();
+        const Nanoseconds left = deadline - clock_.now();
         if (left <= 0) return false;
         ring_->wait(left);
         reap(abandon);

@@ -17,16 +17,16 @@
 #include "devices/backends/disk_ring.h"
 #include "devices/virtio/block/block_request.h"
 #include "devices/virtio/queued_device.h"
-#include "vmm/base/event_loop.h"
+#include "vmm/base/clock.h"
 
 namespace carrel::virtio {
 
 class Block final : public QueuedDevice {
   public:
-    // `loop` is the disk's thread; it and `image` outlive it. `id`: at most 20 characters, for the guest's
+    // `clock` and `image` outlive it. `id`: at most 20 characters, for the guest's
     // /dev/disk/by-id.
-    static Result<std::unique_ptr<Block>> create(EventLoop& loop, const DiskImage& image, std::string id);
-    Block(EventLoop& loop, const DiskImage& image, std::string id,
+    static Result<std::unique_ptr<Block>> create(const Clock& clock, const DiskImage& image, std::string id);
+    Block(const Clock& clock, const DiskImage& image, std::string id,
           std::unique_ptr<DiskRing> ring);  // use create()
     ~Block() override;
 
@@ -36,6 +36,8 @@ class Block final : public QueuedDevice {
     std::span<const uint16_t> queue_sizes() const override { return kQueueSizes; }
     void read_config(uint64_t offset, std::span<std::byte> data) override;
     void write_config(uint64_t, std::span<const std::byte>) override {}
+    int event_fd() const override { return ring_->event_fd(); }
+    void wake() override EXCLUDES(mutex_);
     void save(ByteWriter&) const override {}
     Result<void> restore(ByteReader&) override { return {}; }
 
@@ -53,7 +55,6 @@ class Block final : public QueuedDevice {
     void serve(uint16_t queue, DescriptorChain chain) override REQUIRES(mutex_);
     void end_turn(uint16_t queue) override REQUIRES(mutex_);
     bool drain(bool abandon, Nanoseconds limit) override REQUIRES(mutex_);
-    void on_ring_event() EXCLUDES(mutex_);
     void start(DescriptorChain chain, BlockRequest request) REQUIRES(mutex_);
     int32_t transfer_now(const BlockRequest& request) const;
     void reap(bool abandon) REQUIRES(mutex_);
@@ -63,7 +64,7 @@ class Block final : public QueuedDevice {
     bool possible(const BlockRequest& request) const;
     void get_id(DescriptorChain chain, const BlockRequest& request) REQUIRES(mutex_);
 
-    EventLoop& loop_;
+    const Clock& clock_;
     const DiskImage& image_;
     const std::string id_;
     const std::unique_ptr<DiskRing> ring_;

@@ -1,0 +1,38 @@
+#include "devices/virtio/thread_runner.h"
+
+#include <unistd.h>
+
+#include "vmm/base/check.h"
+
+namespace carrel::virtio {
+
+Result<std::unique_ptr<ThreadRunner>> ThreadRunner::start(std::string_view name, VirtioDevice& device) {
+    CHECK(device.event_fd() >= 0);
+    auto runner = std::make_unique<ThreadRunner>(device);
+    TRY_ASSIGN(runner->thread_, Thread::start(name, [r = runner.get()] { r->run(); }));
+    return runner;
+}
+
+ThreadRunner::~ThreadRunner() {
+    stopping_ = true;
+    ring(0);
+    thread_.join();
+}
+
+void ThreadRunner::ring(uint16_t) const {
+    const uint64_t one = 1;
+    (void)!::write(device_.event_fd(), &one, sizeof one);
+}
+
+void ThreadRunner::run() {
+    const auto queues = static_cast<uint16_t>(device_.queue_sizes().size());
+    while (!stopping_) {
+        uint64_t rings = 0;
+        (void)!::read(device_.event_fd(), &rings,
+                      sizeof rings);  // interrupted: looking for nothing does no harm
+        device_.wake();
+        for (uint16_t queue = 0; queue < queues; ++queue) device_.notify(queue);
+    }
+}
+
+}  // namespace carrel::virtio
