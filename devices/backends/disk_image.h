@@ -2,47 +2,39 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <utility>
 
+#include "devices/backends/disk_geometry.h"
+#include "devices/backends/disk_overlay.h"
+#include "devices/backends/image_lock.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/opener.h"
 #include "vmm/base/result.h"
+#include "vmm/model/disk_config.h"
 
 namespace carrel {
 
-// A lock of the open file description. It is given back explicitly: io_uring keeps the description open for a
-// moment after our descriptor and its ring are closed, and the next guest must find the image free.
-class ImageLock {
-  public:
-    ImageLock() = default;
-    explicit ImageLock(int fd) : fd_(fd) {}
-    ImageLock(ImageLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    ImageLock& operator=(ImageLock&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~ImageLock();
-
-  private:
-    int fd_ = -1;
-};
-
 // The descriptor stays open as long as the guest may use it; the lock goes with it.
-struct DiskImage {
+struct DiskImage : DiskGeometry {
     Fd fd;
-    uint64_t bytes = 0;         // whole sectors of 512
-    uint32_t block_size = 512;  // what the host writes at once: 512 or 4096
+    std::string path;  // for messages
     bool read_only = false;
+    bool write_through = false;  // each write is durable, whatever the driver says
+    uint16_t queues = 1;
     // In tmpfs, which never waits for a device. Debian 12's kernel can't tell io_uring so: each request would
     // be handed to a thread of the kernel's, which costs more than the request. Plain calls, then.
     bool in_memory = false;
-    ImageLock lock;  // goes before the descriptor
+    // With O_DIRECT: what requests must be multiples of, and a second descriptor without it for those that
+    // aren't. 0: they may be anything.
+    uint32_t alignment = 0;
+    Fd cached;
+    std::unique_ptr<DiskOverlay> overlay;  // null: what is written goes into the image
+    ImageLock lock;                        // goes before the descriptor
 
-    // Raw, never guessed: a guest can write a header that looks like another format. The lock is one of the
-    // open file description (F_OFD_SETLK), since POSIX locks don't conflict between two guests of one
-    // process: one writer, or any number of readers. Errors: `key` is what the user said it by.
-    static Result<DiskImage> open(Opener& opener, const std::string& path, bool read_only, const char* key);
+    // Raw, never guessed: a guest can write a header that looks like another format. One writer, or any
+    // number of readers. Errors: `key` is what the user said it by.
+    static Result<DiskImage> open(Opener& opener, const DiskConfig& config, const char* key);
 };
 
 }  // namespace carrel

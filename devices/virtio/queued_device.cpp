@@ -8,6 +8,7 @@ namespace carrel::virtio {
 namespace {
 // A reset waits for what is in flight, a dead file server included, but not for ever (issue 4, section 3).
 constexpr Nanoseconds kResetLimit = 5 * kSecond;
+constexpr const char* kUnderWay = "requests of its last driver are still under way";
 }  // namespace
 
 void QueuedDevice::connect(GuestMemory& memory, DeviceEvents& events) {
@@ -48,7 +49,11 @@ const char* QueuedDevice::activate(const Activation& activation) {
 bool QueuedDevice::reset_queue(uint16_t queue) {
     MutexLock lock(mutex_);
     if (!active_ || queue >= queues_.size() || !queues_[queue]) return true;
-    if (!drain_queue(queue, kResetLimit)) {
+    // A wait lets the mutex go: nothing new meanwhile. again() makes up for it.
+    const bool quiet = std::exchange(quiet_, true);
+    const bool drained = drain_queue(queue, kResetLimit);
+    quiet_ = quiet;
+    if (!drained) {
         fail("requests of a queue that is to be reset are still under way");
         return false;
     }
@@ -145,14 +150,17 @@ void QueuedDevice::close() {
 
 void QueuedDevice::reset() {
     MutexLock lock(mutex_);
-    // What is still under way after that would write into memory that its guest uses for something else.
-    const bool drained = drain(true, kResetLimit);
-    if (drained) {
+    // What is still under way after that would write into memory that its guest uses for something else: its
+    // queues stay for the chains under way, which are abandoned when they end.
+    active_ = false;
+    const bool waited = broken_ == kUnderWay;  // a disk that is dead isn't waited for again
+    if (drain(true, waited ? 0 : kResetLimit)) {
         close();
+        power_on();
+        broken_ = nullptr;
     } else {
-        active_ = false;  // its queues stay for the chains under way, which are abandoned when they end
+        broken_ = kUnderWay;
     }
-    broken_ = drained ? nullptr : "requests of its last driver are still under way";
     quiet_ = false;
 }
 

@@ -49,7 +49,7 @@ class QueuedDevice : public VirtioDevice {
     virtual void started() REQUIRES(mutex_) {}
     // Waits until nothing that was started touches guest memory, at most `limit`; false: it isn't so yet.
     // Chains that are kept are completed, or where `abandon` says so, abandoned. What ends after a drain that
-    // failed finds the device not active() and is abandoned, too.
+    // failed finds the device not active() and is abandoned, too. It may let the mutex go while it waits.
     virtual bool drain(bool, Nanoseconds) REQUIRES(mutex_) { return true; }
     // The same for one queue's chains, none abandoned. To do it for all of the device's is right, too: the
     // other queues go on afterwards.
@@ -63,6 +63,9 @@ class QueuedDevice : public VirtioDevice {
     uint16_t ring_size(uint16_t queue) const REQUIRES(mutex_) {
         return queues_[queue] ? queues_[queue]->size() : uint16_t{0};
     }
+
+    // What a driver can set is again as it was at first; nothing is in flight.
+    virtual void power_on() REQUIRES(mutex_) {}
 
     bool active() const REQUIRES(mutex_) { return active_; }
     // Active, and neither quiet nor broken.

@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return 0;
     }
     static const DiskImage image = make_image(8);
-    static const auto disk = Block::create(around.clock, image, "disk").value();
+    static const auto disk = Block::create(*around.loop, image, "disk", nullptr).value();
     run(around, *disk, bytes);
     return 0;
 }

@@ -21,9 +21,16 @@ check 'disks: a folder, read-only' refused 'neither a file nor a block device' "
 check 'disks: a FIFO' refused 'neither a file nor a block device' "$scratch/fifo"
 check 'disks: a device that is none for blocks' refused 'neither a file nor a block device' /dev/null
 check 'disks: less than a sector' refused 'no whole sector' "$scratch/short"
-check 'disks: an unknown word' refused 'neither ro nor id' "$scratch/image,rw"
+check 'disks: an unknown word' refused 'none of ro, id=' "$scratch/image,rw"
 check 'disks: no file' refused 'names no file' ,ro
 check 'disks: an id that is too long' refused 'longer than 20' "$scratch/image,id=123456789012345678901"
+
+check 'disks: an unknown cache' refused 'none of writeback' "$scratch/image,cache=unsafe"
+check 'disks: too many queues' refused 'not between 1 and 16' "$scratch/image,queues=17"
+check 'disks: an overlay that may not be written' refused 'exclude each other' "$scratch/image,ro,overlay"
+check 'disks: a temporary overlay where none can be' env TMPDIR=/proc/self bash -c "$(declare -f refused same); CARREL=$CARREL scratch=$scratch; refused 'set TMPDIR' $scratch/image,overlay"
+head -c 8192 /dev/urandom >"$scratch/other"
+check 'disks: an overlay that is none' refused "isn't an overlay" "$scratch/image,overlay=$scratch/other"
 
 kept() { # what is to be emptied for the console must not be a disk, read-only or not
     local before status=0
@@ -56,6 +63,23 @@ two_writers() { beside "$scratch/image" "$scratch/image" && same 35 "$(cat "$scr
 check 'disks: a second writer is refused' two_writers
 reader_beside_writer() { beside "$scratch/image" "$scratch/image,ro" && same 35 "$(cat "$scratch/second")"; }
 check 'disks: a reader beside a writer is refused' reader_beside_writer
+holder() { two_writers && grep -Eq 'process [0-9]+ \(carrel\)' "$scratch/out"; }
+check 'disks: the refusal names the holder' holder
+overlays() { # over one base at the same time; and one over a kept file of its own, twice
+    local before
+    before=$(md5sum <"$scratch/image")
+    beside "$scratch/image,overlay" "$scratch/image,overlay" && same 36 "$(cat "$scratch/second")" &&
+        beside "$scratch/image,overlay=$scratch/kept1" "$scratch/image,overlay=$scratch/kept2" && same 36 "$(cat "$scratch/second")" &&
+        beside "$scratch/image,overlay=$scratch/kept1" "$scratch/image,overlay=$scratch/kept1" && same 35 "$(cat "$scratch/second")" &&
+        same "$before" "$(md5sum <"$scratch/image")"
+}
+check 'disks: guests share a base below overlays, but no overlay' overlays
+stale() { touch "$scratch/image" && refused 'written since' "$scratch/image,overlay=$scratch/kept1"; }
+check 'disks: an overlay over a base that was written since' stale
+no_ring() { # a host that refuses io_uring gets threads
+    timeout 20 python3 tests/kvm/with_errno.py io_uring_setup=ENOSYS -- "$CARREL" run "$GUESTS/silent.elf" --disk "$scratch/image" --timeout 10s </dev/null
+}
+check 'disks: without io_uring, by threads' no_ring
 two_readers() { beside "$scratch/image,ro" "$scratch/image,ro" && same 36 "$(cat "$scratch/second")"; }
 check 'disks: two readers are fine' two_readers
 twice() { timeout 20 "$CARREL" run "$GUESTS/hang.elf" --disk "$scratch/image" --disk "$scratch/image" --timeout 1s </dev/null >"$scratch/out" 2>&1; same 35 $?; }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "devices/backends/disk_ring.h"
 #include "devices/virtio/block/block.h"
 #include "tests/virtio/driver.h"
 #include "tests/virtio/loop_pump.h"
@@ -22,7 +23,8 @@ namespace carrel::virtio::test {
 inline bool uring_here() {
     static const bool here = [] {
         Fd file(::memfd_create("probe", MFD_CLOEXEC));
-        const auto ring = DiskRing::create(file.get(), 1);
+        const int number = file.get();
+        const auto ring = DiskRing::create({&number, 1}, 1);
         if (!ring.ok()) std::cout << "SKIP: disks need io_uring: " << ring.error().sentence() << "\n";
         return ring.ok();
     }();
@@ -50,7 +52,7 @@ class BlockSide final : private DeviceEvents {
     explicit BlockSide(DiskImage disk, std::string id = "disk", uint16_t size = 128, bool packed = false)
         : image(std::move(disk)),
           rings{.packed = packed, .event_idx = false, .indirect = true},
-          block(Block::create(clock, image, std::move(id)).value()),
+          block(Block::create(*loop, image, std::move(id), &log).value()),
           event_(block->event_fd()),
           driver(make_driver(*memory, size, rings)) {
         block->connect(*memory, *this);
@@ -138,6 +140,7 @@ class BlockSide final : private DeviceEvents {
     }
 
     SystemClock clock;
+    Log log{STDOUT_FILENO, LogLevel::kError};
     std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
     std::unique_ptr<GuestMemory> memory = make_memory();
     DiskImage image;
@@ -148,11 +151,12 @@ class BlockSide final : private DeviceEvents {
     std::optional<Used> last;
     uint64_t interrupts = 0;
     uint64_t agains = 0;
+    uint64_t config_changes = 0;
     bool broken = false;
 
   private:
     void used(uint16_t) override { ++interrupts; }
-    void config_changed() override {}
+    void config_changed() override { ++config_changes; }
     void needs_reset() override { broken = true; }
     void again(uint16_t) override {
         ++again_;

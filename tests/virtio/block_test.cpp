@@ -56,14 +56,15 @@ TEST_CASE("disk: reads, writes, flushes, and its id") {
 TEST_CASE("disk: what it tells of itself, by any width; beyond the end zeros") {
     if (!uring_here()) return;
     BlockSide side(make_image(16, true));
-    CHECK(side.block->features() == (kBlockSegMax | kBlockBlkSize | kBlockFlush | kBlockReadOnly));
+    CHECK(side.block->features() ==
+          (kBlockSegMax | kBlockBlkSize | kBlockTopology | kBlockFlush | kBlockConfigWce | kBlockReadOnly));
     std::array<std::byte, 8> data{};
     side.block->read_config(0, data);
     CHECK(data[0] == std::byte{16});
-    for (const uint64_t offset : {uint64_t{17}, uint64_t{20}, uint64_t{23}, uint64_t{24}, uint64_t{0xfff}}) {
+    for (const uint64_t offset : {uint64_t{17}, uint64_t{20}, uint64_t{59}, uint64_t{60}, uint64_t{0xfff}}) {
         data.fill(std::byte{0});
         side.block->read_config(offset, data);
-        if (offset >= 24) CHECK(data == std::array<std::byte, 8>{});
+        if (offset >= 60) CHECK(data == std::array<std::byte, 8>{});
     }
     side.block->write_config(0, data);
 }

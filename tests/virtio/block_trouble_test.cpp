@@ -230,7 +230,7 @@ TEST_CASE("disk: behind PCI, moved to another instance in the middle of traffic,
         make_driver(*around.memory, 256, {.packed = false, .event_idx = true, .indirect = true});
     struct Instance {
         Instance(Surroundings& s, const DiskImage& i)
-            : block(Block::create(s.clock, i, "disk").value()), side(s, *block) {}
+            : block(Block::create(*s.loop, i, "disk", nullptr).value()), side(s, *block) {}
         std::unique_ptr<Block> block;
         PciSide side;
     };

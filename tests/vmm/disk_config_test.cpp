@@ -7,7 +7,11 @@ using namespace carrel;
 namespace {
 
 DiskConfig disk(std::string path, bool read_only = false, std::string id = {}) {
-    return {std::move(path), read_only, std::move(id)};
+    DiskConfig config;
+    config.path = std::move(path);
+    config.read_only = read_only;
+    config.id = std::move(id);
+    return config;
 }
 
 }  // namespace
@@ -35,8 +39,29 @@ TEST_CASE("--disk: a comma in a name is written twice") {
 }
 
 TEST_CASE("--disk: what isn't understood is refused by its word, never ignored") {
-    for (const char* text : {"", ",ro", ",", "a,", "a,ro,", "a,,,", "a,RO", "a,rw", "a, ro", "a,ro=1", "a,id",
-                             "a,overlay", "a,cache=none", "a,queues=4"}) {
+    for (const char* text : {"",
+                             ",ro",
+                             ",",
+                             "a,",
+                             "a,ro,",
+                             "a,,,",
+                             "a,RO",
+                             "a,rw",
+                             "a, ro",
+                             "a,ro=1",
+                             "a,id",
+                             "a,overlay=",
+                             "a,cache=",
+                             "a,cache=unsafe",
+                             "a,queues=",
+                             "a,queues=0",
+                             "a,queues=17",
+                             "a,queues=1x",
+                             "a,queues=-1",
+                             "a,ro,overlay",
+                             "a,overlay=b,ro",
+                             "a,overlay,cache=none",
+                             "a,cache"}) {
         INFO("'" << text << "'");
         const auto result = parse_disk(text);
         REQUIRE_FALSE(result.ok());
@@ -45,6 +70,20 @@ TEST_CASE("--disk: what isn't understood is refused by its word, never ignored")
         CHECK_FALSE(result.error().advice.empty());
     }
     CHECK(parse_disk("a,wrong,ro").error().what.find("'wrong'") != std::string::npos);
+}
+
+TEST_CASE("--disk: how it is cached, its queues, its overlay") {
+    using Cache = DiskConfig::Cache;
+    CHECK(parse_disk("a").value().cache == Cache::kWriteBack);
+    CHECK(parse_disk("a,cache=writeback").value().cache == Cache::kWriteBack);
+    CHECK(parse_disk("a,ro,cache=none").value().cache == Cache::kNone);
+    CHECK(parse_disk("a,cache=writethrough").value().cache == Cache::kWriteThrough);
+    CHECK(parse_disk("a").value().queues == 1);
+    CHECK(parse_disk("a,queues=16").value().queues == 16);
+    CHECK_FALSE(parse_disk("a").value().overlay);
+    CHECK(parse_disk("a,overlay,cache=writethrough").value().overlay);
+    CHECK(parse_disk("a,overlay=b,,c").value().overlay_path == "b,c");
+    CHECK(parse_disk("a,overlay=b").value().overlay);
 }
 
 TEST_CASE("--disk: an id has at most 20 characters") {

@@ -38,6 +38,8 @@ class Mapping {
     size_t size() const { return size_; }
     std::span<std::byte> bytes() const { return {base_, size_}; }
     bool valid() const { return base_ != nullptr; }
+    // Its end is the caller's business from now on.
+    std::span<std::byte> release() { return {std::exchange(base_, nullptr), std::exchange(size_, 0)}; }
 
   private:
     Mapping(std::byte* base, size_t size) : base_(base), size_(size) {}

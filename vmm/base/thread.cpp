@@ -60,6 +60,11 @@ Thread& Thread::operator=(Thread&& other) noexcept {
     return *this;
 }
 
+void Thread::leave() {
+    if (joinable_) ::pthread_detach(handle_);
+    joinable_ = false;
+}
+
 void Thread::join() {
     if (std::exchange(joinable_, false)) ::pthread_join(handle_, nullptr);
 }

@@ -28,6 +28,9 @@ class Thread {
     ~Thread() { join(); }
 
     void join();
+    // Nobody waits for it any more: for one that sits in a system call which may never come back. All that
+    // its body uses must be its own.
+    void leave();
     bool running() const { return joinable_; }
     pthread_t handle() const { return handle_; }
 

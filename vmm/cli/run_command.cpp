@@ -129,7 +129,8 @@ void add_run(CLI::App& app, int& status) {
     command
         ->add_option(
             "--disk", o.disks,
-            "a raw disk image or block device, FILE[,ro][,id=NAME]; can be given again (default: none)")
+            "a raw disk image or block device: FILE[,ro][,id=NAME][,cache=writeback|none|writethrough]"
+            "[,queues=N][,overlay[=FILE]]; can be given again (default: none; writeback, 1 queue)")
         ->allow_extra_args(false);
     command
         ->add_option(

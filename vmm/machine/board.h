@@ -19,6 +19,7 @@
 #include "vmm/base/byte_sink.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/event_loop.h"
+#include "vmm/base/log.h"
 #include "vmm/bus/bus.h"
 #include "vmm/bus/panic_listener.h"
 #include "vmm/bus/power_listener.h"
@@ -44,6 +45,7 @@ struct BoardWiring {
     RoomListener& input_room;  // told when the guest's console takes input again
     PowerListener& power;
     PanicListener& panics;
+    Log& log;
 };
 
 class Board {

@@ -8,7 +8,7 @@ namespace carrel {
 namespace {
 
 Result<DiskSource> open_disk(const DiskConfig& disk, Opener& opener) {
-    TRY_ASSIGN(DiskImage image, DiskImage::open(opener, disk.path, disk.read_only, "--disk"));
+    TRY_ASSIGN(DiskImage image, DiskImage::open(opener, disk, "--disk"));
     const std::string name = disk.path.substr(disk.path.find_last_of('/') + 1);
     return DiskSource{std::move(image), disk.id.empty() ? name : disk.id};
 }

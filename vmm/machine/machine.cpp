@@ -149,7 +149,7 @@ Result<void> Machine::map_memory(kvm::Vm& vm) {
 Result<void> Machine::make_board(Hardware& hardware) {
     hardware.board = std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
                                                          services_.clock, console_.uarts(), console_.virtio(),
-                                                         services_.input_room, *this, *this});
+                                                         services_.input_room, *this, *this, services_.log});
     TRY(hardware.board->add_virtio(sources_));
     hardware.board->resize_console(window_);
     return {};

@@ -39,7 +39,7 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
         case DeviceKind::kDisk: {
             CHECK(place.slot < sources.disks.size());
             const DiskSource& disk = sources.disks[place.slot];
-            TRY_ASSIGN(device, virtio::Block::create(wiring_.io.clock(), disk.image, disk.id));
+            TRY_ASSIGN(device, virtio::Block::create(wiring_.io, disk.image, disk.id, &wiring_.log));
             break;
         }
         case DeviceKind::kNet: {

@@ -15,6 +15,7 @@
 #include "devices/virtio/pci_transport.h"
 #include "devices/virtio/virtio_device.h"
 #include "vmm/base/event_loop.h"
+#include "vmm/base/log.h"
 #include "vmm/base/mutex.h"
 #include "vmm/bus/bus.h"
 #include "vmm/kvm/vm.h"
@@ -35,6 +36,7 @@ struct VirtioWiring {
     CoalescedWrites& coalesced;
     ByteSink& console;         // what a virtio console sends
     RoomListener& input_room;  // told when it takes input again
+    Log& log;
 };
 
 struct MalformedChains {

@@ -124,6 +124,10 @@ GuestMemory::GuestMemory(RamMap map, Mapping mapping, MemoryBacking backing)
 
 GuestMemory::~GuestMemory() {
     crash_registry::remove_guest_memory(mapping_.data());
+    if (!keep_addresses_.load(std::memory_order_relaxed)) return;
+    const std::span<std::byte> range = mapping_.release();
+    (void)::mmap(range.data(), range.size(), PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
 bool GuestMemory::lost() const {

@@ -107,6 +107,10 @@ class GuestMemory {
     // a huge page would free nothing.)
     void discard(Gpa gpa, uint64_t length);
 
+    // Somebody may write into it after its end, whom nobody can wait for (a dead file server's requests): its
+    // RAM is given back then, but its addresses are never used for anything else. Any thread.
+    void keep_addresses() { keep_addresses_.store(true, std::memory_order_relaxed); }
+
     // Whether the host couldn't give a page that was touched (crash_registry::add_guest_memory): its content
     // is gone, and the guest can't go on. The error says what may be short.
     bool lost() const;
@@ -122,6 +126,7 @@ class GuestMemory {
     Mapping mapping_;  // all regions, one behind the other
     DirtyLog dirty_;   // by offset in it
     std::vector<Region> regions_;
+    std::atomic<bool> keep_addresses_{false};
 };
 
 }  // namespace carrel

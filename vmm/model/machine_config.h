@@ -9,7 +9,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/result.h"
-#include "vmm/model/device_config.h"
+#include "vmm/model/disk_config.h"
 #include "vmm/model/gpa.h"
 #include "vmm/model/net_config.h"
 #include "vmm/model/transport.h"

@@ -1,140 +1,214 @@
 #include "devices/virtio/block/block.h"
-
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <numeric>
 
+#include "devices/saved_state.h"
+#include "devices/virtio/block/block_config.h"
 #include "devices/virtio/queue/chain_io.h"
 
 namespace carrel::virtio {
+namespace {
+constexpr Nanoseconds kSizeInterval = 2 * kSecond;
+// A wait for the disk looks this often; its event may be another thread's to read.
+constexpr Nanoseconds kDrainSlice = kMillisecond / 10;
+}  // namespace
 
-Result<std::unique_ptr<Block>> Block::create(const Clock& clock, const DiskImage& image, std::string id) {
-    TRY_ASSIGN(auto ring, DiskRing::create(image.fd.get(), kQueueSize));
-    return std::make_unique<Block>(clock, image, std::move(id), std::move(ring));
+Result<std::unique_ptr<Block>> Block::create(EventLoop& loop, const DiskImage& image, std::string id,
+                                             Log* log) {
+    const auto places = static_cast<uint16_t>(image.queues * kQueueSize);
+    TRY_ASSIGN(auto disk, DiskRequests::create(image, places));
+    auto block = std::make_unique<Block>(loop, image, std::move(id), log, std::move(disk));
+    block->look_at_size();
+    return block;
 }
 
-Block::Block(const Clock& clock, const DiskImage& image, std::string id, std::unique_ptr<DiskRing> ring)
-    : clock_(clock), image_(image), id_(std::move(id)), ring_(std::move(ring)) {
+Block::Block(EventLoop& loop, const DiskImage& image, std::string id, Log* log,
+             std::unique_ptr<DiskRequests> disk)
+    : loop_(loop),
+      image_(image),
+      id_(std::move(id)),
+      queue_sizes_(image.queues, kQueueSize),
+      disk_(std::move(disk)),
+      trouble_(image.path, log),
+      pending_(queue_sizes_.size() * kQueueSize),
+      free_(pending_.size()),
+      bytes_(image.bytes),
+      usable_(image.bytes),
+      told_bytes_(image.bytes) {
     MutexLock lock(mutex_);
     std::iota(free_.begin(), free_.end(), uint16_t{0});
 }
 
 Block::~Block() {
     reset();
-    // What even the reset couldn't wait for; the kernel cancels what it can when the ring goes.
+    if (timer_) loop_.cancel(*timer_);
     MutexLock lock(mutex_);
+    if (disk_->under_way() == 0) return;
+    // What even the reset couldn't wait for. The host may still write where it was told to.
+    trouble_.stuck(disk_->under_way());
+    memory().keep_addresses();
     for (auto& pending : pending_)
         if (pending) pending->chain.abandon();
 }
 
 uint64_t Block::features() const {
-    return kBlockSegMax | kBlockBlkSize | kBlockFlush | (image_.read_only ? kBlockReadOnly : 0);
+    return block_features(image_);
 }
 
 void Block::read_config(uint64_t offset, std::span<std::byte> data) {
-    BlockConfig config{};
-    config.capacity = image_.bytes / kSectorSize;
-    config.seg_max = kSegments;
-    config.blk_size = image_.block_size;
-    const auto bytes = std::as_bytes(std::span(&config, 1));
+    MutexLock lock(mutex_);
+    const BlockConfig config = block_config(image_, bytes_, kSegments, write_back_);
+    const auto bytes = std::as_bytes(std::span(&config, 1)).first(kBlockConfigBytes);
     if (offset >= bytes.size()) return;
-    const size_t length = std::min<size_t>(data.size(), bytes.size() - offset);
-    std::memcpy(data.data(), bytes.data() + offset, length);
+    std::memcpy(data.data(), bytes.data() + offset, std::min<size_t>(data.size(), bytes.size() - offset));
 }
 
-void Block::serve(uint16_t, DescriptorChain chain) {
+// 5.2.5.2: `writeback`, once the driver has taken the feature. What was written before it says 0 isn't made
+// durable by that.
+void Block::write_config(uint64_t offset, std::span<const std::byte> data) {
+    constexpr uint64_t kField = offsetof(BlockConfig, writeback);
+    if (offset > kField || kField - offset >= data.size()) return;
+    MutexLock lock(mutex_);
+    if ((accepted() & kBlockConfigWce) != 0) write_back_ = data[kField - offset] != std::byte{0};
+}
+
+bool Block::write_back() const {
+    return write_back_ && !image_.write_through && (accepted() & kBlockFlush) != 0;
+}
+
+void Block::serve(uint16_t queue, DescriptorChain chain) {
     auto request = BlockRequest::read(chain);
     if (!request) return chain.complete(0);
-    switch (request->header.type) {
-        case kBlockIn:
-        case kBlockOut:
-            if (!possible(*request)) return answer(std::move(chain), *request, kBlockIoError, 0);
-            return start(std::move(chain), std::move(*request));
-        case kBlockFlushRequest: return start(std::move(chain), std::move(*request));
-        case kBlockGetId: return get_id(std::move(chain), *request);
-        default: return answer(std::move(chain), *request, kBlockUnsupported, 0);
-    }
+    if (request->header.type == kBlockGetId) return get_id(std::move(chain), *request);
+    const BlockStatus status = judge(chain, *request);
+    if (status != kBlockOk) return answer(std::move(chain), *request, status, 0);
+    start(queue, std::move(chain), std::move(*request));
 }
 
-// 5.2.6.2: whole sectors, inside the disk; a read-only one isn't written whatever its driver sends.
-bool Block::possible(const BlockRequest& request) const {
-    const uint64_t sectors = image_.bytes / kSectorSize;
-    if (request.header.type == kBlockOut && image_.read_only) return false;
-    return request.data_bytes != 0 && request.data_bytes % kSectorSize == 0 &&
-           request.header.sector <= sectors &&
-           request.data_bytes / kSectorSize <= sectors - request.header.sector;
-}
-
-// For an image in memory: bytes, or -errno.
-int32_t Block::transfer_now(const BlockRequest& request) const {
-    const auto count = static_cast<int>(request.data.size());
-    const auto offset = static_cast<off_t>(request.header.sector * kSectorSize);
-    ssize_t done = 0;
+BlockStatus Block::judge(const DescriptorChain& chain, BlockRequest& request) const {
     switch (request.header.type) {
-        case kBlockIn: done = ::preadv(image_.fd.get(), request.data.data(), count, offset); break;
-        case kBlockOut: done = ::pwritev(image_.fd.get(), request.data.data(), count, offset); break;
-        default: break;  // there is no medium to flush to
+        case kBlockOut:
+            // Whatever its driver sends.
+            if (image_.read_only) return kBlockIoError;
+            [[fallthrough]];
+        case kBlockIn: {  // 5.2.6.2: whole sectors, inside the disk
+            const bool whole = request.data_bytes != 0 && request.data_bytes % kSectorSize == 0;
+            return whole && inside(request.header.sector, request.data_bytes / kSectorSize) ? kBlockOk
+                                                                                            : kBlockIoError;
+        }
+        case kBlockFlushRequest: return kBlockOk;
+        case kBlockDiscardRequest:
+            return (features() & kBlockDiscard) != 0 ? judge_ranges(chain, request) : kBlockUnsupported;
+        case kBlockWriteZeroesRequest:
+            return (features() & kBlockWriteZeroes) != 0 ? judge_ranges(chain, request) : kBlockUnsupported;
+        default: return kBlockUnsupported;
     }
-    return static_cast<int32_t>(done < 0 ? -errno : done);
 }
 
-// There is a free place and room in the ring: the queue has no more chains than these.
-void Block::start(DescriptorChain chain, BlockRequest request) {
-    if (image_.in_memory && request.data_bytes <= DiskRing::kMostCopied) {
-        const int32_t result = transfer_now(request);
-        return finish(Pending{std::move(chain), std::move(request)}, result);
+bool Block::inside(uint64_t sector, uint64_t sectors) const {
+    const uint64_t all = usable_ / kSectorSize;
+    return sector <= all && sectors <= all - sector;
+}
+
+// 5.2.6.2: unknown flags, and an unmap of a discard, are unsupported; 5.2.6.1: no more and no longer than was
+// said.
+BlockStatus Block::judge_ranges(const DescriptorChain& chain, BlockRequest& request) const {
+    const bool discard = request.header.type == kBlockDiscardRequest;
+    const uint32_t flags = discard ? 0 : kBlockUnmap;
+    const uint32_t most = discard ? kMostDiscardSectors : kMostZeroSectors;
+    const auto segments = request.segments(chain, kMostBlockSegments);
+    if (segments.empty()) return kBlockIoError;
+    for (const BlockSegment& segment : segments) {
+        if ((segment.flags & ~flags) != 0) return kBlockUnsupported;
+        const bool good = segment.num_sectors <= most && inside(segment.sector, segment.num_sectors);
+        if (!good || segment.num_sectors == 0) return kBlockIoError;
+        request.unmap = segment.flags != 0;
+        request.ranges.push_back({segment.sector * kSectorSize, uint64_t{segment.num_sectors} * kSectorSize});
     }
-    const uint16_t place = free_[--free_count_];
-    Pending& pending = pending_[place].emplace(Pending{std::move(chain), std::move(request)});
-    const uint64_t offset = pending.request.header.sector * kSectorSize;
-    const bool write_back = (accepted() & kBlockFlush) != 0;
-    switch (pending.request.header.type) {
-        case kBlockIn: return ring_->read(pending.request.data, offset, place);
-        case kBlockOut: return ring_->write(pending.request.data, offset, !write_back, place);
-        default: return ring_->sync(place);
+    return kBlockOk;
+}
+
+DiskRequest Block::ask_for(const BlockRequest& request) const {
+    using Kind = DiskOperation::Kind;
+    DiskRequest ask;
+    ask.durable = !write_back();
+    switch (request.header.type) {
+        case kBlockIn: ask.kind = Kind::kRead; break;
+        case kBlockOut: ask.kind = Kind::kWrite; break;
+        case kBlockFlushRequest: ask.kind = Kind::kSync; return ask;
+        // Room that a driver didn't allow to be given up isn't (5.2.6.2).
+        default:
+            ask.kind = request.header.type == kBlockDiscardRequest || (request.unmap && image_.punches)
+                           ? Kind::kPunch
+                           : Kind::kZero;
+            ask.ranges = request.ranges;
+            return ask;
     }
+    ask.pieces = request.data;
+    ask.offset = request.header.sector * kSectorSize;
+    ask.bytes = request.data_bytes;
+    return ask;
+}
+
+// There is a free place: the queues have no more chains than these.
+void Block::start(uint16_t queue, DescriptorChain chain, BlockRequest request) {
+    if (const auto error = disk_->now(ask_for(request))) {
+        Pending pending{std::move(chain), std::move(request), queue};
+        return finish(pending, *error);
+    }
+    const uint16_t place = free_.back();
+    free_.pop_back();
+    const Pending& pending = pending_[place].emplace(Pending{std::move(chain), std::move(request), queue});
+    disk_->start(place, ask_for(pending.request));
 }
 
 void Block::end_turn(uint16_t queue) {
-    if (!ring_->submit()) events().again(queue);
+    if (!disk_->submit()) events().again(queue);
 }
 
 void Block::wake() {
     MutexLock lock(mutex_);
-    if (ring_->under_way() == 0) return;
+    if (disk_->under_way() == 0) return;
     // Not active: what a reset couldn't wait for ends now, in memory that isn't the disk's any more.
     reap(!active());
     if (active()) {
         end_turn(0);
-        publish(0);
+        publish_ended();
+    } else {
+        disk_->submit();
     }
 }
 
 void Block::reap(bool abandon) {
-    while (const auto ended = ring_->reap()) {
-        Pending pending = std::move(*pending_[ended->tag]);
-        pending_[ended->tag].reset();
-        free_[free_count_++] = static_cast<uint16_t>(ended->tag);
+    while (const auto ended = disk_->reap()) {
+        Pending& pending = *pending_[ended->tag];
         if (abandon) {
             pending.chain.abandon();
         } else {
-            finish(std::move(pending), ended->result);
+            ended_queues_ |= uint64_t{1} << pending.queue;
+            finish(pending, ended->error);
         }
+        pending_[ended->tag].reset();
+        free_.push_back(ended->tag);
     }
 }
 
-void Block::finish(Pending pending, int32_t result) {
+void Block::publish_ended() {
+    for (; ended_queues_ != 0; ended_queues_ &= ended_queues_ - 1)
+        publish(static_cast<uint16_t>(std::countr_zero(ended_queues_)));
+}
+
+void Block::finish(Pending& pending, int error) {
     const BlockRequest& request = pending.request;
-    const bool data = request.header.type != kBlockFlushRequest;
-    // Fewer bytes than asked for: the file has become shorter, or its file system is full.
-    const bool good = data ? result >= 0 && static_cast<uint32_t>(result) == request.data_bytes : result == 0;
-    const bool read = request.header.type == kBlockIn;
-    answer(std::move(pending.chain), request, good ? kBlockOk : kBlockIoError,
-           read && result > 0 ? static_cast<uint32_t>(result) : 0);
+    // 5.2.6: a discard is a hint; a device that can't after all has done nothing wrong.
+    const bool hint = request.header.type == kBlockDiscardRequest && error == EOPNOTSUPP;
+    const bool good = error == 0 || hint;
+    if (!good) trouble_.failed(ask_for(request).kind, error, loop_.clock().now());
+    const bool read = good && request.header.type == kBlockIn;
+    answer(std::move(pending.chain), request, good ? kBlockOk : kBlockIoError, read ? request.data_bytes : 0);
 }
 
 // `data` bytes of writable data are in place; the status is behind all of it.
@@ -155,18 +229,59 @@ void Block::get_id(DescriptorChain chain, const BlockRequest& request) {
 }
 
 bool Block::drain(bool abandon, Nanoseconds limit) {
-    const Nanoseconds deadline = clock_.now() + limit;
+    const Nanoseconds deadline = loop_.clock().now() + limit;
     abandon = abandon || !active();
-    ring_->submit();
+    if (abandon) disk_->cancel();
+    disk_->submit();
     reap(abandon);
-    while (ring_->under_way() > 0) {
-        const Nanoseconds left = deadline - clock_.now();
+    while (disk_->under_way() > 0) {
+        const Nanoseconds left = deadline - loop_.clock().now();
         if (left <= 0) return false;
-        ring_->wait(left);
+        mutex_.unlock();  // a dead disk keeps nobody else
+        const timespec slice{0, std::min(left, kDrainSlice)};
+        ::nanosleep(&slice, nullptr);
+        mutex_.lock();
         reap(abandon);
+        disk_->submit();
     }
-    if (active() && !abandon) publish(0);
+    if (active() && !abandon) publish_ended();
     return true;
+}
+
+void Block::power_on() {
+    write_back_ = true;
+    told_bytes_ = bytes_;
+}
+
+// The driver reads the new size when it is told that there is one; one that is about to start reads it
+// anyway.
+void Block::look_at_size() {
+    if (image_.overlay) return;  // which has the size that it was made for
+    timer_ = loop_.after(kSizeInterval, [this] { look_at_size(); });
+    const uint64_t bytes = DiskGeometry::bytes_now(image_.fd.get());
+    MutexLock lock(mutex_);
+    if (bytes == 0 || image_.path.empty()) return;
+    if (bytes < usable_) trouble_.shrunk(bytes, loop_.clock().now());
+    usable_ = bytes;
+    bytes_ = std::max(bytes_, bytes);
+    if (!active() || bytes_ == told_bytes_) return;
+    told_bytes_ = bytes_;
+    events().config_changed();
+}
+
+void Block::save(ByteWriter& writer) const {
+    MutexLock lock(mutex_);
+    writer.put(static_cast<uint8_t>(write_back_));
+    writer.put(told_bytes_);
+}
+
+Result<void> Block::restore(ByteReader& reader) {
+    MutexLock lock(mutex_);
+    const auto write_back = reader.get<uint8_t>();
+    told_bytes_ = reader.get<uint64_t>();
+    if (!reader.ok() || write_back > 1) return damaged_state(name());
+    write_back_ = write_back != 0;
+    return {};
 }
 
 }  // namespace carrel::virtio

@@ -39,4 +39,15 @@ std::optional<BlockRequest> BlockRequest::read(const DescriptorChain& chain) {
     return request;
 }
 
+std::vector<BlockSegment> BlockRequest::segments(const DescriptorChain& chain, size_t most) const {
+    ChainReader reader(chain);
+    reader.skip(sizeof(BlockHeader));
+    const size_t count = reader.remaining() / sizeof(BlockSegment);
+    if (count > most || reader.remaining() % sizeof(BlockSegment) != 0) return {};
+    std::vector<BlockSegment> list;
+    list.reserve(count);
+    while (const auto segment = reader.get<BlockSegment>()) list.push_back(*segment);
+    return list;
+}
+
 }  // namespace carrel::virtio

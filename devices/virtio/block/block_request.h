@@ -4,6 +4,7 @@
 //   ┌────────────┬──────────────────────────┐  ┌──────────────────────────┬────────┐
 //   │ header, 16 │ data, in a write         │  │ data, in a read          │ status │
 //   └────────────┴──────────────────────────┘  └──────────────────────────┴────────┘
+//                  or segments, in a discard
 //
 // However a driver cuts that into descriptors (2.7.4.2: it may, as it likes).
 #pragma once
@@ -16,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "devices/backends/disk_requests.h"
 #include "devices/virtio/block/block_format.h"
 #include "devices/virtio/queue/descriptor_chain.h"
 
@@ -28,6 +30,11 @@ struct BlockRequest {
     std::span<const iovec> data;  // the chain's own pieces, or `cut`
     std::vector<iovec> cut;       // where header or status share a descriptor with data
 
+    std::vector<DiskRange> ranges;  // of a discard or write zeroes, once they are checked
+    bool unmap;                     // they may be given up
+
+    // The segments of such a request; none where there is none, a part of one, or more than `most`.
+    std::vector<BlockSegment> segments(const DescriptorChain& chain, size_t most) const;
     // Nothing where there is no room for a header or a status: nobody could be told.
     static std::optional<BlockRequest> read(const DescriptorChain& chain);
 };
