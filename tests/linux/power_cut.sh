@@ -23,11 +23,17 @@ cut_power() {
         "${modules[@]}" --with "$CARREL" --add "$(kernel bookworm):/root/vmlinuz" --add "$scratch/initrd-$4:/root/initrd" -- \
         sh -c "$mount && carrel run /root/vmlinuz --initrd /root/initrd --append 'quiet cryptomgr.notests' --disk $disk${5-}"
 }
-half=$((CUTS / 2))
 # What happened is worth a line when all is well, too.
 told() { check "$@" && tail -n 1 "$scratch/check.log" | sed 's/^/# /'; }
-told "power cut: $half times, the guest's disk is the host's" cut_power raw $half 1 honest
-told "power cut: $((CUTS - half)) times, the guest's disk is a file" cut_power ext4 $((CUTS - half)) 2 honest
+third=$((CUTS / 3))
+told "power cut: $third times, the guest's disk is the host's" cut_power raw $third 1 honest
+told "power cut: $third times, the guest's disk is a file, cache=none" cut_power ext4 $third 2 honest ,cache=none
+told "power cut: $((CUTS - 2 * third)) times, the guest's disk is a file, cache=writethrough" \
+    cut_power ext4 $((CUTS - 2 * third)) 3 honest ,cache=writethrough
+if [[ $CUTS -gt 20 ]]; then
+    told "power cut: $third times more, the guest's disk is a file" cut_power ext4 $third 4 honest
+    told "power cut: $third times more, the guest's disk is the host's, cache=none" cut_power raw $third 5 honest ,cache=none
+fi
 # A guest that says what nobody promised: this must be found.
-told 'power cut: a guest that deceives is found out' status_is 1 cut_power raw 3 3 deceive
+told 'power cut: a guest that deceives is found out' status_is 1 cut_power raw 3 6 deceive
 finish
