@@ -27,10 +27,9 @@ std::unique_ptr<DiskIo> make_io(bool threads, int file, unsigned entries = 8) {
 }
 bool wait_for(DiskIo& io, int milliseconds = 10000) {
     pollfd event{.fd = io.event_fd(), .events = POLLIN, .revents = 0};
-    const bool rung = ::poll(&event, 1, milliseconds) == 1;
+    if (::poll(&event, 1, milliseconds) != 1) return false;
     uint64_t count = 0;
-    (void)!::read(io.event_fd(), &count, sizeof count);
-    return rung;
+    return ::read(io.event_fd(), &count, sizeof count) == sizeof count;
 }
 DiskOperation operation(Kind kind, std::span<const iovec> pieces, uint64_t offset, uint64_t tag) {
     DiskOperation o;

@@ -46,6 +46,7 @@ struct Disk {
         for (;;) {
             requests->submit();
             if (const auto ended = requests->reap()) return ended->error;
+            requests->submit();  // what reap() has let go on
             uint64_t count = 0;
             (void)!::read(requests->event_fd(), &count, sizeof count);
         }

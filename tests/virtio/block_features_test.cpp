@@ -2,6 +2,7 @@
 // to 5.2.6.
 #include "devices/backends/disk_threads.h"
 #include "devices/virtio/block/block_config.h"
+#include "devices/virtio/loop_runner.h"
 #include "tests/virtio/block_rig.h"
 // After ours, whose CHECK is another.
 #include "tests/catch.h"
@@ -218,6 +219,7 @@ TEST_CASE("disk: several queues, each told of what was its own") {
     CHECK(block->queue_sizes().size() == 4);
     CHECK(config<uint16_t>(*block, 34) == 4);
     block->connect(*memory, events);
+    const auto runner = LoopRunner::create(*loop, *block).value();
     const auto driver = make_driver(*memory, 128, kRings);
     const auto queue = static_cast<uint16_t>(GENERATE(0, 2, 3));
     std::array<QueueState, 4> states{};
