@@ -156,7 +156,7 @@ TEST_CASE("disk: what can't be discarded isn't: read-only, or a file system that
     if (!read_only) image.punches = image.zeroes = false;
     BlockSide side(std::move(image));
     CHECK((side.block->features() & (kBlockDiscard | kBlockWriteZeroes)) == 0);
-    for (const uint64_t field : {36, 40, 48, 52}) CHECK(config<uint32_t>(*side.block, field) == 0);
+    for (const uint64_t field : {36u, 40u, 48u, 52u}) CHECK(config<uint32_t>(*side.block, field) == 0);
     const Bytes before = side.on_disk(0, 16 * 512);
     CHECK(segments(side, kBlockDiscardRequest, {{3, 2, 0}}) != kBlockOk);
     CHECK(segments(side, kBlockWriteZeroesRequest, {{3, 2, 0}}) != kBlockOk);
