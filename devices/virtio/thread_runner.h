@@ -1,6 +1,6 @@
 // ThreadRunner: a device on a thread of its own, for what costs as little as can be: all of the device's
 // queues and its own events ring one eventfd, and the thread waits in a read of it. An EventLoop's wait and
-// look-ups would cost each request that comes alone another 3 µs.
+// look-ups would cost each request that comes alone another 1.2 µs.
 #pragma once
 
 #include <atomic>
