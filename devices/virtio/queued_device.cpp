@@ -103,15 +103,15 @@ std::optional<DescriptorChain> QueuedDevice::take(uint16_t queue) {
     if (queue >= queues_.size() || !queues_[queue] || broken_ != nullptr) return std::nullopt;
     VirtQueue& ring = *queues_[queue];
     busy_[queue] = false;
-    for (bool told = false;;) {
+    // Bounded: a driver could take a chain back and offer it again for ever, or offer none but malformed
+    // ones.
+    for (unsigned left = kMostChains; left != 0; --left) {
         auto next = ring.pop();
         if (auto* chain = std::get_if<DescriptorChain>(&next)) {
             ring.disable_notifications();
             return std::move(*chain);
         } else if (std::holds_alternative<Empty>(next)) {
-            // One more look: a driver could take a chain back and offer it again for ever.
-            if (!ring.enable_notifications() || told) return std::nullopt;
-            told = true;
+            if (!ring.enable_notifications()) return std::nullopt;
         } else if (std::holds_alternative<Malformed>(next)) {
             malformed_.fetch_add(1, std::memory_order_relaxed);
         } else if (const auto* error = std::get_if<QueueError>(&next)) {
@@ -122,6 +122,8 @@ std::optional<DescriptorChain> QueuedDevice::take(uint16_t queue) {
             return std::nullopt;
         }
     }
+    events_->again(queue);
+    return std::nullopt;
 }
 
 void QueuedDevice::show(uint16_t queue) {
