@@ -143,6 +143,9 @@ TEST_CASE("disk, 5.2.6: discards and zeros, segments and bounds") {
     // 5.2.6.2: unknown flags, and unmap where it is a discard.
     CHECK(segments(side, type, {{1, 1, 2 | flags}}) == kBlockUnsupported);
     if (!zeroes) CHECK(segments(side, type, {{1, 1, kBlockUnmap}}) == kBlockUnsupported);
+    // Room that one of the segments doesn't let go is kept, wherever that one stands.
+    if (zeroes) CHECK(segments(side, type, {{1, 1, 0}, {3, 1, flags}}) != kBlockOk);
+    if (zeroes) CHECK(segments(side, type, {{3, 1, flags}, {1, 1, 0}}) != kBlockOk);
     CHECK(side.on_disk(0, 65 * 512) == before);
     CHECK(segments(side, type, std::vector<BlockSegment>(64, {1, 1, flags})) == kBlockOk);
     CHECK_FALSE(side.broken);

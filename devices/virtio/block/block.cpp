@@ -1,4 +1,5 @@
 #include "devices/virtio/block/block.h"
+
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -121,11 +122,12 @@ BlockStatus Block::judge_ranges(const DescriptorChain& chain, BlockRequest& requ
     const uint32_t most = discard ? kMostDiscardSectors : kMostZeroSectors;
     const auto segments = request.segments(chain, kMostBlockSegments);
     if (segments.empty()) return kBlockIoError;
+    request.unmap = true;
     for (const BlockSegment& segment : segments) {
         if ((segment.flags & ~flags) != 0) return kBlockUnsupported;
         const bool good = segment.num_sectors <= most && inside(segment.sector, segment.num_sectors);
         if (!good || segment.num_sectors == 0) return kBlockIoError;
-        request.unmap = segment.flags != 0;
+        request.unmap = request.unmap && segment.flags != 0;
         request.ranges.push_back({segment.sector * kSectorSize, uint64_t{segment.num_sectors} * kSectorSize});
     }
     return kBlockOk;

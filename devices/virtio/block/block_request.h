@@ -31,7 +31,7 @@ struct BlockRequest {
     std::vector<iovec> cut;       // where header or status share a descriptor with data
 
     std::vector<DiskRange> ranges;  // of a discard or write zeroes, once they are checked
-    bool unmap;                     // they may be given up
+    bool unmap;                     // all of them may be given up
 
     // The segments of such a request; none where there is none, a part of one, or more than `most`.
     std::vector<BlockSegment> segments(const DescriptorChain& chain, size_t most) const;
