@@ -17,6 +17,14 @@ std::uint32_t sum_of(const unsigned char* bytes) {
     return sum;
 }
 
+// All of it comes back: those of a transmit queue do at once, well made or not.
+bool collect_all(VirtioQueue& queue) {
+    Used used;
+    while (!queue.all_back())
+        if (!queue.wait(used, kPatience)) return false;
+    return true;
+}
+
 }  // namespace
 
 bool Driver::open(unsigned slot) {
@@ -123,10 +131,11 @@ const char* Driver::ask_to_send() {
     data_[kHeader + 6] = 2;
     data_[kHeader + 12] = 0x88, data_[kHeader + 13] = 0xb5;
     const Buffer buffer{address_of(data_), kHeader + kFrame};
-    queues[kSendQueue].offer(&buffer, 1);
+    VirtioQueue& queue = queues[kSendQueue];
+    if (!collect_all(queue)) return "what was offered before never came back";
+    queue.offer(&buffer, 1);
     device.notify(kSendQueue);
-    Used used;
-    return queues[kSendQueue].wait(used, kPatience) ? nullptr : "a frame is never sent";
+    return collect_all(queue) ? nullptr : "a frame is never sent";
 }
 
 const char* Driver::ask(unsigned queue) {

@@ -62,6 +62,8 @@ class VirtioQueue {
     bool collect(Used& used);
     // The same, waiting.
     bool wait(Used& used, std::uint64_t microseconds);
+    // Whether all that was made available has been collected.
+    bool all_back() const { return packed_ ? used_ == next_ && used_wrap_ == wrap_ : used_ == available_; }
 
     // The rings themselves.
     volatile SplitDescriptor& split(unsigned i) const;
