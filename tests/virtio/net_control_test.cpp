@@ -153,6 +153,14 @@ TEST_CASE("net control: pairs of queues come into use and go out of it") {
     side.put(make_frame(60), {}, 5);
     side.kick(5);
     CHECK(side.backend.sent_on == std::set<unsigned>{2});
+    // A frame that waits for room when its pair goes out of use isn't left there.
+    side.backend.full = true;
+    side.put(make_frame(60), {}, 5);
+    side.kick(5);
+    side.backend.full = false;
+    CHECK(side.command(kNetPairs, kNetPairsSet, {1, 0}) == kNetOk);
+    CHECK(side.command(kNetPairs, kNetPairsSet, {4, 0}) == kNetOk);
+    CHECK(side.backend.sent.size() == 2);
     for (const Bytes& wrong : {Bytes{0, 0}, Bytes{5, 0}, Bytes{0, 0x80}, Bytes{1}, Bytes{}})
         CHECK(side.command(kNetPairs, kNetPairsSet, wrong) == kNetError);
     CHECK(side.command(kNetPairs, kNetPairsSet, {2, 0}) == kNetOk);

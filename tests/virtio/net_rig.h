@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <vector>
@@ -63,6 +64,7 @@ class FakeBackend final : public NetBackend {
     ssize_t send(unsigned pair, std::span<const iovec> pieces) override {
         if (full) return -EAGAIN;
         if (fail_send != 0) return -fail_send;
+        if (before_send) before_send();
         if (pieces[0].iov_len != sizeof(NetHeader)) std::abort();
         Bytes frame;
         for (const iovec& piece : pieces) {
@@ -110,6 +112,7 @@ class FakeBackend final : public NetBackend {
     uint64_t receives = 0;
     bool full = false;
     bool flushed = true;  // since the last frame
+    std::function<void()> before_send;
     int fail_send = 0, fail_receive = 0;
     std::vector<Bytes> sent;
     std::set<unsigned> sent_on;

@@ -210,6 +210,21 @@ TEST_CASE("net: frames out, from any pieces, their headers with them") {
     CHECK(side.on(1).get_used()->length == 0);
 }
 
+TEST_CASE("net: another vCPU that changes a frame's addresses while it is sent isn't believed") {
+    NetSide side(kAll);
+    side.put(make_frame(60, 3));
+    side.backend.before_send = [&] {
+        side.memory->write_bytes(Gpa{NetSide::kTransmitAt + sizeof(NetHeader)}, std::vector<std::byte>(14));
+    };
+    side.kick(1);
+    REQUIRE(side.backend.sent.size() == 1);
+    const Bytes sent = payload(side.backend.sent[0]);
+    CHECK(Bytes(sent.begin(), sent.begin() + 14) == [] {
+        const Bytes whole = make_frame(60, 3);
+        return Bytes(whole.begin(), whole.begin() + 14);
+    }());
+}
+
 TEST_CASE("net: where there is no room, a frame keeps its chain, and all go in order when there is") {
     NetSide side(kAll);
     side.backend.full = true;

@@ -75,6 +75,21 @@ TEST_CASE("net: what a backend gives that is no frame isn't passed on") {
     CHECK(side.net->counters().receive_errors == 4);
 }
 
+TEST_CASE("net, 5.1.6.4.1: a frame of a kind that the driver hasn't taken isn't passed on") {
+    NetSide side((kAll & ~(kNetGuestEcn | kNetGuestUso6)) | kNetMac);
+    side.give(60, 4096);
+    NetHeader header{};
+    for (const int kind : {kGsoTcp4 | kGsoEcn, int{kGsoUdp}}) {
+        header.gso_type = static_cast<uint8_t>(kind);
+        side.backend.offer(make_frame(60), header);
+    }
+    header.gso_type = kGsoTcp4;
+    side.backend.offer(make_frame(60), header);
+    side.backend.loop();
+    CHECK(side.net->counters().stale == 2);
+    CHECK(side.got().size() == 72);
+}
+
 TEST_CASE("net: a backend that fails loses frames, and nothing else") {
     NetSide side;
     side.give(40, 4096);

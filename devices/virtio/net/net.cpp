@@ -154,8 +154,9 @@ void Net::deliver(Pair& pair, size_t bytes) {
 // negotiated).
 bool Net::is_stale(const NetHeader& header) const {
     const auto takes = [&](uint64_t feature)
-                           REQUIRES(mutex_) { return (control_.offloads() & feature) != 0; };
+                           REQUIRES(mutex_) { return (control_.offloads() & feature) == feature; };
     if ((header.flags & kNetNeedsCsum) != 0 && !takes(kNetGuestCsum)) return true;
+    if ((header.gso_type & kGsoEcn) != 0 && !takes(kNetGuestEcn)) return true;
     switch (header.gso_type & ~kGsoEcn) {
         case kGsoNone: return false;
         case kGsoTcp4: return !takes(kNetGuestTso4);
@@ -200,14 +201,17 @@ bool Net::send_frames(unsigned index) {
     return true;
 }
 
-// The frame in `list_`, its header copied: how many pieces. 0: it isn't one.
+// The frame in `list_`, its headers copied: how many pieces. 0: it isn't one.
 size_t Net::lay_out(const DescriptorChain& chain) {
     ChainReader data(chain);
     const auto header = data.get<NetHeader>();
-    if (!header || data.remaining() < sizeof(EthernetHeader) || data.remaining() > kLargestFrame) return 0;
-    header_ = *header;
-    list_[0] = {&header_, sizeof header_};
-    return 1 + data.gather(data.remaining(), std::span(list_).subspan(1));
+    if (!header || data.remaining() > kLargestFrame) return 0;
+    const auto ethernet = data.get<EthernetHeader>();
+    if (!ethernet) return 0;
+    start_ = {*header, *ethernet};
+    list_[0] = {&start_.header, sizeof start_.header};
+    list_[1] = {&start_.ethernet, sizeof start_.ethernet};
+    return 2 + data.gather(data.remaining(), std::span(list_).subspan(2));
 }
 
 // The control queue's, 5.1.6.5.
@@ -222,6 +226,8 @@ void Net::serve(uint16_t, DescriptorChain chain) {
     for (unsigned i = low; i < high; ++i) {
         receive(i);
         publish(pairs_[i]->receive);
+        if (transmit(i)) events().again(pairs_[i]->transmit);  // one that waited for room would for ever
+        publish(pairs_[i]->transmit);
     }
     ChainWriter(chain).put(static_cast<uint8_t>(good ? kNetOk : kNetError));
     chain.complete(1);

@@ -1,7 +1,8 @@
 // Net: a network interface. VIRTIO 1.3, section 5.1.
 //
-// Frames go between the backend and guest memory by one system call each, never through a buffer of ours. A
-// pair of queues belongs to one of the backend's; which frame comes on which is the backend's to say.
+// Frames go between the backend and guest memory: by one system call each where the backend is a tap, never
+// through a buffer of this device's. A pair of queues belongs to one of the backend's; which frame comes on
+// which is the backend's to say.
 //
 // In: chains are taken as frames come. Where there are none, the backend isn't watched until the guest has
 // made some available, so the host's queue fills up and drops, and nothing here spins or grows.
@@ -96,8 +97,13 @@ class Net final : public QueuedDevice, private NetListener {
     NetControl control_ GUARDED_BY(mutex_);
     std::vector<std::unique_ptr<Pair>> pairs_ GUARDED_BY(mutex_);
     bool agreed_ GUARDED_BY(mutex_) = false;  // the backend knows what the driver has negotiated
-    NetHeader header_ GUARDED_BY(mutex_){};   // of the frame that is being sent
-    std::array<iovec, kQueueSize + 1> list_ GUARDED_BY(mutex_){};
+    // The beginning of the frame that is being sent: whoever forwards by it must not find another later.
+    struct Start {
+        NetHeader header;
+        EthernetHeader ethernet;
+    };
+    Start start_ GUARDED_BY(mutex_){};
+    std::array<iovec, kQueueSize + 2> list_ GUARDED_BY(mutex_){};
 };
 
 }  // namespace carrel::virtio
