@@ -25,7 +25,7 @@ class FrameReader {
     // The length at the front can't be: from here on, the stream means nothing.
     bool corrupt() const { return corrupt_; }
 
-    // Where to read more to: never empty while front() is. Then how much was read.
+    // Where to read more to: not empty while front() is nothing. Then how much was read.
     std::span<std::byte> space();
     void added(size_t count);
     void clear();

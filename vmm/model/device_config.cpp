@@ -1,5 +1,7 @@
 #include "vmm/model/device_config.h"
 
+#include <charconv>
+
 namespace carrel {
 
 std::vector<std::string> split_words(const std::string& text) {
@@ -13,6 +15,18 @@ std::vector<std::string> split_words(const std::string& text) {
         if (twice) ++i;
     }
     return words;
+}
+
+std::optional<std::string> value_of(const std::string& word, std::string_view key) {
+    if (!word.starts_with(key) || word.size() <= key.size() || word[key.size()] != '=') return std::nullopt;
+    return word.substr(key.size() + 1);
+}
+
+std::optional<unsigned> whole_number(std::string_view text, int base) {
+    unsigned value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
 }
 
 }  // namespace carrel

@@ -1,6 +1,5 @@
 #include "vmm/model/disk_config.h"
 
-#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -14,12 +13,6 @@ constexpr const char* kForm =
     "file's name twice";
 constexpr size_t kLongestId = 20;  // VIRTIO 1.3, 5.2.6
 
-// "id=x" for "id": x. Nothing where it is another word.
-std::optional<std::string> value_of(const std::string& word, std::string_view key) {
-    if (!word.starts_with(key) || word.size() <= key.size() || word[key.size()] != '=') return std::nullopt;
-    return word.substr(key.size() + 1);
-}
-
 Result<DiskConfig::Cache> parse_cache(const std::string& text) {
     if (text == "writeback") return DiskConfig::Cache::kWriteBack;
     if (text == "none") return DiskConfig::Cache::kNone;
@@ -29,10 +22,8 @@ Result<DiskConfig::Cache> parse_cache(const std::string& text) {
 }
 
 Result<uint16_t> parse_queues(const std::string& text) {
-    uint16_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    const bool whole = error == std::errc{} && end == text.data() + text.size();
-    if (whole && value >= 1 && value <= DiskConfig::kMostQueues) return value;
+    const auto value = whole_number(text);
+    if (value && *value >= 1 && *value <= DiskConfig::kMostQueues) return static_cast<uint16_t>(*value);
     return usage_error(
         "--disk: queues=" + text + " is not between 1 and " + std::to_string(DiskConfig::kMostQueues),
         "write a whole number");

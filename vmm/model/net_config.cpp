@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <string_view>
 
 #include "vmm/model/device_config.h"
@@ -20,21 +19,8 @@ constexpr size_t kLongestInterface = 15;  // IFNAMSIZ, with its end
 constexpr unsigned kLeastMtu = 68, kMostMtu = 65535;
 constexpr uint8_t kMulticast = 1, kLocal = 2;  // of a MAC's first byte
 
-// "mtu=9000" for "mtu": the value. Nothing where it is another word.
-std::optional<std::string> value_of(const std::string& word, std::string_view key) {
-    if (!word.starts_with(key) || word.size() <= key.size() || word[key.size()] != '=') return std::nullopt;
-    return word.substr(key.size() + 1);
-}
-
-std::optional<unsigned> number(std::string_view text, int base = 10) {
-    unsigned value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
 Result<uint16_t> number_between(const std::string& text, const char* key, unsigned least, unsigned most) {
-    const auto value = number(text);
+    const auto value = whole_number(text);
     if (value && *value >= least && *value <= most) return static_cast<uint16_t>(*value);
     return usage_error("--net: " + std::string(key) + "=" + text + " is not between " +
                            std::to_string(least) + " and " + std::to_string(most),
@@ -62,7 +48,7 @@ Result<void> parse_kind(NetConfig& net, const std::string& word) {
     }
     if (const auto text = value_of(word, "tapfd")) {
         constexpr unsigned kFirst = 3, kLast = 1u << 20;  // behind standard error
-        const auto fd = number(*text);
+        const auto fd = whole_number(*text);
         if (!fd || *fd < kFirst || *fd > kLast)
             return usage_error("--net: tapfd=" + *text + " is not the number of an inherited descriptor",
                                "write a whole number from 3");
@@ -120,7 +106,7 @@ Result<MacAddress> parse_mac(const std::string& text) {
     MacAddress mac{};
     bool good = text.size() == kLength;
     for (size_t i = 0; good && i < mac.size(); ++i) {
-        const auto byte = number(std::string_view(text).substr(i * 3, 2), 16);
+        const auto byte = whole_number(std::string_view(text).substr(i * 3, 2), 16);
         good = byte.has_value() && (i == 0 || text[i * 3 - 1] == ':');
         if (good) mac[i] = static_cast<uint8_t>(*byte);
     }

@@ -4,9 +4,10 @@
 #include <netinet/in.h>
 
 #include <array>
-#include <charconv>
 #include <optional>
 #include <string_view>
+
+#include "vmm/model/device_config.h"
 
 namespace carrel {
 namespace {
@@ -18,10 +19,9 @@ bool is_address(const std::string& text) {
 }
 
 std::optional<uint16_t> port(std::string_view text) {
-    uint16_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value == 0) return std::nullopt;
-    return value;
+    const auto value = whole_number(text);
+    if (!value || *value == 0 || *value > 0xffff) return std::nullopt;
+    return static_cast<uint16_t>(*value);
 }
 
 }  // namespace
