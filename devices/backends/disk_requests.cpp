@@ -22,6 +22,16 @@ bool transfers(Kind kind) {
     return kind == Kind::kRead || kind == Kind::kWrite;
 }
 
+// Mostly it's one piece: the kernel needn't look for more.
+ssize_t copy(int fd, bool read, std::span<const iovec> pieces, off_t offset) {
+    const iovec& first = pieces.front();
+    if (pieces.size() == 1)
+        return read ? ::pread(fd, first.iov_base, first.iov_len, offset)
+                    : ::pwrite(fd, first.iov_base, first.iov_len, offset);
+    const auto count = static_cast<int>(pieces.size());
+    return read ? ::preadv(fd, pieces.data(), count, offset) : ::pwritev(fd, pieces.data(), count, offset);
+}
+
 // `bytes` of `pieces` from `skip` on, or as much of it, whole sectors, as a system call takes. How much that
 // is.
 uint64_t cut(std::span<const iovec> pieces, uint64_t skip, uint64_t bytes, std::vector<iovec>& to) {
@@ -65,15 +75,10 @@ DiskRequests::DiskRequests(const DiskImage& image, std::unique_ptr<DiskIo> io, u
 std::optional<int> DiskRequests::now(const DiskRequest& request) const {
     if (!image_.in_memory || request.bytes > DiskIo::kMostCopied || request.pieces.size() > IOV_MAX)
         return std::nullopt;
-    const auto count = static_cast<int>(request.pieces.size());
-    const auto offset = static_cast<off_t>(request.offset);
-    ssize_t done = 0;
-    switch (request.kind) {
-        case Kind::kRead: done = ::preadv(image_.fd.get(), request.pieces.data(), count, offset); break;
-        case Kind::kWrite: done = ::pwritev(image_.fd.get(), request.pieces.data(), count, offset); break;
-        case Kind::kSync: return 0;  // there is no medium
-        default: return std::nullopt;
-    }
+    if (request.kind == Kind::kSync) return 0;  // there is no medium
+    if (!transfers(request.kind)) return std::nullopt;
+    const ssize_t done = copy(image_.fd.get(), request.kind == Kind::kRead, request.pieces,
+                              static_cast<off_t>(request.offset));
     if (done >= 0 && static_cast<uint64_t>(done) == request.bytes) return 0;
     return std::nullopt;  // whatever it is, start() sees to it
 }

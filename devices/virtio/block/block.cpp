@@ -81,12 +81,13 @@ bool Block::write_back() const {
 }
 
 void Block::serve(uint16_t queue, DescriptorChain chain) {
-    auto request = BlockRequest::read(chain);
-    if (!request) return chain.complete(0);
-    if (request->header.type == kBlockGetId) return get_id(std::move(chain), *request);
-    const BlockStatus status = judge(chain, *request);
-    if (status != kBlockOk) return answer(std::move(chain), *request, status, 0);
-    start(queue, std::move(chain), std::move(*request));
+    BlockRequest request;
+    if (!request.read(chain)) return chain.complete(0);
+    if (request.header.type == kBlockGetId) return get_id(chain, request);
+    const BlockStatus status = judge(chain, request);
+    if (status != kBlockOk) return answer(chain, request, status, 0);
+    if (const auto error = disk_->now(ask_for(request))) return finish(chain, request, *error);
+    start(queue, std::move(chain), std::move(request));
 }
 
 BlockStatus Block::judge(const DescriptorChain& chain, BlockRequest& request) const {
@@ -157,10 +158,6 @@ DiskRequest Block::ask_for(const BlockRequest& request) const {
 
 // There is a free place: the queues have no more chains than these.
 void Block::start(uint16_t queue, DescriptorChain chain, BlockRequest request) {
-    if (const auto error = disk_->now(ask_for(request))) {
-        Pending pending{std::move(chain), std::move(request), queue};
-        return finish(pending, *error);
-    }
     const uint16_t place = free_.back();
     free_.pop_back();
     const Pending& pending = pending_[place].emplace(Pending{std::move(chain), std::move(request), queue});
@@ -191,7 +188,7 @@ void Block::reap(bool abandon) {
             pending.chain.abandon();
         } else {
             ended_queues_ |= uint64_t{1} << pending.queue;
-            finish(pending, ended->error);
+            finish(pending.chain, pending.request, ended->error);
         }
         pending_[ended->tag].reset();
         free_.push_back(ended->tag);
@@ -203,31 +200,30 @@ void Block::publish_ended() {
         publish(static_cast<uint16_t>(std::countr_zero(ended_queues_)));
 }
 
-void Block::finish(Pending& pending, int error) {
-    const BlockRequest& request = pending.request;
+void Block::finish(DescriptorChain& chain, const BlockRequest& request, int error) {
     // 5.2.6: a discard is a hint; a device that can't after all has done nothing wrong.
     const bool hint = request.header.type == kBlockDiscardRequest && error == EOPNOTSUPP;
     const bool good = error == 0 || hint;
     if (!good) trouble_.failed(ask_for(request).kind, error, loop_.clock().now());
     const bool read = good && request.header.type == kBlockIn;
-    answer(std::move(pending.chain), request, good ? kBlockOk : kBlockIoError, read ? request.data_bytes : 0);
+    answer(chain, request, good ? kBlockOk : kBlockIoError, read ? request.data_bytes : 0);
 }
 
 // `data` bytes of writable data are in place; the status is behind all of it.
-void Block::answer(DescriptorChain chain, const BlockRequest& request, BlockStatus status, uint32_t data) {
+void Block::answer(DescriptorChain& chain, const BlockRequest& request, BlockStatus status, uint32_t data) {
     request.status[0] = static_cast<std::byte>(status);
     chain.wrote(request.status);
     const bool whole = chain.writable_bytes() - 1 == data;
     chain.complete(whole ? data + 1 : std::max<uint32_t>(data, 1));
 }
 
-void Block::get_id(DescriptorChain chain, const BlockRequest& request) {
+void Block::get_id(DescriptorChain& chain, const BlockRequest& request) {
     std::array<char, kBlockIdSize> text{};
     std::copy_n(id_.begin(), std::min<size_t>(id_.size(), text.size()), text.begin());
     const auto bytes = std::as_bytes(std::span(text));
     const auto room = bytes.first(std::min<size_t>(bytes.size(), request.data_bytes));
     const auto written = static_cast<uint32_t>(ChainWriter(chain).write(room));
-    answer(std::move(chain), request, kBlockOk, written);
+    answer(chain, request, kBlockOk, written);
 }
 
 bool Block::drain(bool abandon, Nanoseconds limit) {

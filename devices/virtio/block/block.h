@@ -66,14 +66,15 @@ class Block final : public QueuedDevice {
     DiskRequest ask_for(const BlockRequest& request) const REQUIRES(mutex_);
     void reap(bool abandon) REQUIRES(mutex_);
     void publish_ended() REQUIRES(mutex_);
-    void finish(Pending& pending, int error) REQUIRES(mutex_);
-    static void answer(DescriptorChain chain, const BlockRequest& request, BlockStatus status, uint32_t data);
+    void finish(DescriptorChain& chain, const BlockRequest& request, int error) REQUIRES(mutex_);
+    static void answer(DescriptorChain& chain, const BlockRequest& request, BlockStatus status,
+                       uint32_t data);
     bool inside(uint64_t sector, uint64_t sectors) const REQUIRES(mutex_);
     // kBlockOk: it can be started. Reads a discard's ranges.
     BlockStatus judge(const DescriptorChain& chain, BlockRequest& request) const REQUIRES(mutex_);
     BlockStatus judge_ranges(const DescriptorChain& chain, BlockRequest& request) const REQUIRES(mutex_);
     bool write_back() const REQUIRES(mutex_);
-    void get_id(DescriptorChain chain, const BlockRequest& request) REQUIRES(mutex_);
+    void get_id(DescriptorChain& chain, const BlockRequest& request) REQUIRES(mutex_);
 
     EventLoop& loop_;
     const DiskImage& image_;

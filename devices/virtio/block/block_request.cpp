@@ -15,28 +15,27 @@ std::vector<iovec> cut_out(Cursor& bytes, uint32_t length, size_t pieces) {
 
 }  // namespace
 
-std::optional<BlockRequest> BlockRequest::read(const DescriptorChain& chain) {
+bool BlockRequest::read(const DescriptorChain& chain) {
     ChainReader out(chain);
-    const auto header = out.get<BlockHeader>();
-    if (!header || chain.writable_bytes() < 1) return std::nullopt;
+    const auto head = out.get<BlockHeader>();
+    if (!head || chain.writable_bytes() < 1) return false;
     const WritablePieces in = chain.writable();
     const auto last = in[in.size() - 1];
-    BlockRequest request{};
-    request.header = *header;
-    request.status = last.last(1);
-    if (header->type == kBlockOut) {
-        request.data_bytes = out.remaining();
+    header = *head;
+    status = last.last(1);
+    if (header.type == kBlockOut) {
+        data_bytes = out.remaining();
         const auto whole = out.whole_pieces();
-        if (whole) request.data = *whole;
-        if (!whole) request.cut = cut_out(out, out.remaining(), chain.readable().size());
+        if (whole) data = *whole;
+        if (!whole) cut = cut_out(out, out.remaining(), chain.readable().size());
     } else {
-        request.data_bytes = chain.writable_bytes() - 1;
-        request.data = in.iovecs().first(in.size() - 1);
-        ChainWriter data(chain);
-        if (last.size() > 1) request.cut = cut_out(data, request.data_bytes, in.size());
+        data_bytes = chain.writable_bytes() - 1;
+        data = in.iovecs().first(in.size() - 1);
+        ChainWriter rest(chain);
+        if (last.size() > 1) cut = cut_out(rest, data_bytes, in.size());
     }
-    if (!request.cut.empty()) request.data = request.cut;  // which stays where it is when the request moves
-    return request;
+    if (!cut.empty()) data = cut;  // which stays where it is when the request moves
+    return true;
 }
 
 std::vector<BlockSegment> BlockRequest::segments(const DescriptorChain& chain, size_t most) const {

@@ -13,7 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -24,19 +23,19 @@
 namespace carrel::virtio {
 
 struct BlockRequest {
-    BlockHeader header;
+    BlockHeader header{};
     std::span<std::byte> status;  // one byte
-    uint32_t data_bytes;          // of the side that the type uses
+    uint32_t data_bytes = 0;      // of the side that the type uses
     std::span<const iovec> data;  // the chain's own pieces, or `cut`
     std::vector<iovec> cut;       // where header or status share a descriptor with data
 
     std::vector<DiskRange> ranges;  // of a discard or write zeroes, once they are checked
-    bool unmap;                     // all of them may be given up
+    bool unmap = false;             // all of them may be given up
 
     // The segments of such a request; none where there is none, a part of one, or more than `most`.
     std::vector<BlockSegment> segments(const DescriptorChain& chain, size_t most) const;
-    // Nothing where there is no room for a header or a status: nobody could be told.
-    static std::optional<BlockRequest> read(const DescriptorChain& chain);
+    // False where there is no room for a header or a status: nobody could be told.
+    bool read(const DescriptorChain& chain);
 };
 
 }  // namespace carrel::virtio
