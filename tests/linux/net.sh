@@ -7,6 +7,7 @@ set -uo pipefail
 need_kernels net bookworm sid
 command -v ip >/dev/null || { skip net 'no ip (package iproute2)'; finish; }
 # What the guest does comes from the host: a script, fetched as a first try.
+# shellcheck disable=SC2016  # for the guest to expand
 SCRIPT='
 ip link set lo up
 ip link set eth0 up
