@@ -1,5 +1,5 @@
-// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_mmio/*, virtio_block/*,
-// virtio_console/* and virtio_restore/*, the seed corpora of the fuzz targets.
+// usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_mmio/*, virtio_balloon/*,
+// virtio_block/*, virtio_console/* and virtio_restore/*, the seed corpora of the fuzz targets.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -103,6 +103,12 @@ int main(int argc, char** argv) {
           {0, 11, 1, 0, 0, 0, 11, 12, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 1});
     write(folder / "virtio_net/pairs",
           {7, 11, 2, 4, 0, 2, 0, 0x20, 0, 0x88, 1, 0x25, 0x28, 0, 0, 3, 0, 10, 12, 15});
+    // Steps of virtio_balloon_fuzzer.cpp: which features; pages inflated, cut in the middle of one; a report
+    // and a hint; statistics asked for and moved; the rings themselves given away, and a reset.
+    write(folder / "virtio_balloon/inflate", {0, 0, 3, 0, 1, 2, 7, 6, 14, 1, 2, 8, 9, 0, 14, 12});
+    write(folder / "virtio_balloon/report", {0, 0x43, 1, 0, 2, 4, 2, 0x4e, 0x19, 0x33, 0, 2, 2, 0x3e});
+    write(folder / "virtio_balloon/statistics", {0, 6, 10, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x2e, 8, 12, 0x2e});
+    write(folder / "virtio_balloon/rings", {1, 0, 1, 5, 6, 0, 14, 0, 0, 0, 0, 14, 13, 0, 0, 0, 0, 14});
     // Commands of virtio_console_fuzzer.cpp. A page sent; input into two buffers; a giant chain reset midway.
     write(folder / "virtio_console/send", {1, 0, 4, 0, 3, 7, 6, 4, 33, 8});
     write(folder / "virtio_console/input", {0, 0, 10, 0, 0, 0x41, 12, 1, 12, 2, 2, 4, 5, 4, 5, 8, 5, 80, 24});

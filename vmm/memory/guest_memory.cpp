@@ -215,14 +215,33 @@ bool GuestMemory::write_bytes(Gpa gpa, std::span<const std::byte> from) {
 }
 
 void GuestMemory::discard(Gpa gpa, uint64_t length) {
-    const Gpa begin = align_up(gpa, kHugePageSize);
-    const Gpa end = align_down(gpa + length, kHugePageSize);
-    if (length < kHugePageSize || begin >= end) return;
-    std::byte* const host = translate(begin, end - begin);
-    if (host == nullptr) return;
-    // REMOVE is for what a file backs, DONTNEED for private memory; each refuses the other's.
-    if (::madvise(host, end - begin, MADV_REMOVE) != 0) ::madvise(host, end - begin, MADV_DONTNEED);
-    wrote({host, end - begin});
+    std::byte* const host = translate(gpa, length);
+    if (host != nullptr) give_back(std::span(host, length), kHugePageSize);
+}
+
+std::optional<uint64_t> GuestMemory::release(Gpa gpa, uint64_t length) {
+    std::byte* const host = translate(gpa, length);
+    if (host == nullptr) return std::nullopt;
+    return release(std::span(host, length));
+}
+
+uint64_t GuestMemory::release(std::span<std::byte> bytes) {
+    return give_back(bytes, backing_ == MemoryBacking::kHugetlb ? kHugePageSize : kPageSize);
+}
+
+// The whole pages among them. (Addresses of ours and of the guest agree modulo 2 MiB, see map_aligned.)
+uint64_t GuestMemory::give_back(std::span<std::byte> bytes, uint64_t page) {
+    const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+    const uint64_t skip = (page - address % page) % page;
+    if (skip >= bytes.size()) return 0;
+    const uint64_t length = (bytes.size() - skip) / page * page;
+    if (length == 0) return 0;
+    const auto whole = bytes.subspan(skip, length);
+    // Each refuses the other's memory: a hole in the file, or private pages dropped.
+    const int advice = backing_ == MemoryBacking::kAnonymous ? MADV_DONTNEED : MADV_REMOVE;
+    if (::madvise(whole.data(), length, advice) != 0) return 0;
+    wrote(whole);  // zeros
+    return length;
 }
 
 }  // namespace carrel

@@ -106,6 +106,11 @@ class GuestMemory {
     // until they are touched again, and then read as zeros; where the host can't, nothing changes. (A part of
     // a huge page would free nothing.)
     void discard(Gpa gpa, uint64_t length);
+    // The same by the smallest pages that the backing has, for memory that the guest gave up itself. Whatever
+    // is in flight to such a page ends well, and is lost. Bytes that went back; nothing where the range isn't
+    // RAM.
+    std::optional<uint64_t> release(Gpa gpa, uint64_t length);
+    uint64_t release(std::span<std::byte> bytes);  // of a window
 
     // Somebody may write into it after its end, whom nobody can wait for (a dead file server's requests): its
     // RAM is given back then, but its addresses are never used for anything else. Any thread.
@@ -119,6 +124,7 @@ class GuestMemory {
   private:
     friend class WriteWindow;
     std::byte* translate(Gpa gpa, uint64_t length) const;
+    uint64_t give_back(std::span<std::byte> bytes, uint64_t page);
     void mark_dirty(std::span<const std::byte> bytes);
 
     RamMap map_;
