@@ -25,6 +25,7 @@ complete -c carrel -n $run -l console -x -a 'serial virtio' -d 'What the guest h
 complete -c carrel -n $run -l disk -r -F -d 'A raw disk image or block device'
 complete -c carrel -n $run -l net -x -a 'tap= tapfd= user switch=' -d 'A network interface'
 complete -c carrel -n $run -l rng -d 'Random bytes of the host'
+complete -c carrel -n $run -l balloon -d 'Memory that the guest frees goes back'
 complete -c carrel -n $run -l transport -x -a 'pci mmio' -d 'How virtio devices are reached'
 complete -c carrel -n $run -l packed-rings -d 'Virtio devices offer packed rings'
 complete -c carrel -n $run -l hugepages -d 'RAM from the pool of huge pages'

@@ -30,6 +30,7 @@ struct RunOptions {
     std::vector<std::string> disks;
     std::vector<std::string> nets;
     bool entropy = false;
+    std::string balloon;
     std::string transport = "pci";
     bool packed_rings = false;
     bool hugepages = false;
@@ -62,6 +63,9 @@ Result<MachineConfig> to_config(const RunOptions& options) {
         config.nets.push_back(std::move(parsed));
     }
     config.entropy = options.entropy;
+    if (!options.balloon.empty()) {
+        TRY_ASSIGN(config.balloon, parse_balloon(options.balloon));
+    }
     config.packed_rings = options.packed_rings;
     TRY_ASSIGN(config.transport, parse_transport(options.transport));
     if (!options.timeout.empty()) {
@@ -140,6 +144,10 @@ void add_run(CLI::App& app, int& status) {
             "again (default: none)")
         ->allow_extra_args(false);
     command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");
+    command->add_flag("--balloon{0}", o.balloon,
+                      "a virtio-balloon: memory that the guest frees goes back to the host; "
+                      "--balloon=SIZE[,statistics=TIME]: it asks the guest for so much, and how its memory "
+                      "is used (default: none; 0, only as it starts)");
     command->add_option("--transport", o.transport,
                         "pci or mmio: how the guest reaches its virtio devices (default: pci)");
     command->add_flag("--packed-rings", o.packed_rings,

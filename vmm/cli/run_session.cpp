@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
+#include <array>
 #include <csignal>
 #include <cstring>
 
@@ -29,6 +30,23 @@ const char* words(EndReason reason) {
         case EndReason::kUser: return "the guest was ended";
     }
     return "the guest ended";
+}
+
+// By their tags: VIRTIO 1.3, 5.5.6.4. Those that few people want are in the specification only.
+constexpr std::array<const char*, 8> kToldBytes = {"swapped in", "swapped out", nullptr,     nullptr,
+                                                   "free",       "total",       "available", "in caches"};
+
+void tell_balloon(const BalloonReport& balloon) {
+    say(fmt::format(
+        "balloon: held at most {} KiB of {} KiB asked for; {} KiB went back to the host; {} pages refused",
+        balloon.held / kKiB, balloon.target / kKiB, balloon.released / kKiB, balloon.refused_pages));
+    std::string told;
+    for (size_t tag = 0; tag < kToldBytes.size(); ++tag) {
+        if (kToldBytes[tag] == nullptr || !balloon.told[tag]) continue;
+        told +=
+            fmt::format("{}{} KiB {}", told.empty() ? "" : ", ", *balloon.told[tag] / kKiB, kToldBytes[tag]);
+    }
+    if (!told.empty()) say("the guest's memory, as it last told: " + told);
 }
 
 }  // namespace
@@ -164,6 +182,7 @@ void RunSession::tell_statistics(const GuestReport& report) {
             say(fmt::format("{}: {} requests made no sense and went back unserved", wrong.device,
                             wrong.chains));
     }
+    if (s.balloon) tell_balloon(*s.balloon);
 }
 
 int RunSession::refuse(const Error& error) {

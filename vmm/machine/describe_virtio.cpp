@@ -55,6 +55,7 @@ void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& pl
             devices.push_back(pci ? pci_place(kind, slot) : mmio_place(kind, slot));
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
+    add(DeviceKind::kBalloon, config.balloon ? 1 : 0);
     add(DeviceKind::kNet, config.nets.size());
     add(DeviceKind::kVirtioConsole, config.console == ConsoleKind::kVirtio ? 1 : 0);
     add(DeviceKind::kDisk, config.disks.size());

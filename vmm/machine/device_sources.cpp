@@ -57,6 +57,7 @@ Result<DeviceSources> DeviceSources::open(const MachineConfig& config, const Sou
         TRY_ASSIGN(NetSource source, open_net(net, services));
         sources.nets.push_back(std::move(source));
     }
+    sources.balloon = config.balloon.value_or(BalloonOptions{});
     return sources;
 }
 

@@ -43,6 +43,7 @@ struct DeviceSources {
     std::vector<DiskSource> disks;  // in the order of the configuration, as all
 
     std::vector<NetSource> nets;
+    BalloonOptions balloon;  // where there is one
 
     // All that `config` names. Errors name the key and what it said.
     static Result<DeviceSources> open(const MachineConfig& config, const SourceServices& services);

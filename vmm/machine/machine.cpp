@@ -348,23 +348,6 @@ Result<void> Machine::rebuild() {
     return start_threads();
 }
 
-MachineStatistics Machine::statistics() const {
-    MachineStatistics s = past_;
-    for (const auto& vcpu : hardware_.vcpus) s.exits += vcpu->exits();
-    for (const auto& runner : runners_) {
-        s.port_exits += runner->counts().get(ExitCounts::kPort);
-        s.mmio_exits += runner->counts().get(ExitCounts::kMmio);
-        s.interrupted += runner->counts().get(ExitCounts::kInterrupted);
-        s.other_exits += runner->counts().get(ExitCounts::kOther);
-    }
-    s.unmapped_ports += hardware_.board->ports().unmapped();
-    s.unmapped_mmio += hardware_.board->mmio().unmapped();
-    auto malformed = hardware_.board->malformed();  // a rebuilt machine has the same devices
-    for (size_t i = 0; i < s.malformed.size(); ++i) malformed[i].chains += s.malformed[i].chains;
-    s.malformed = std::move(malformed);
-    return s;
-}
-
 Result<Fd> Machine::defer_teardown(std::span<const Machine* const> machines) {
     std::vector<int> vms;
     for (const Machine* machine : machines) vms.push_back(machine->hardware_.vm->fd());

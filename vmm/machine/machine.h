@@ -23,6 +23,7 @@
 #include "vmm/machine/board.h"
 #include "vmm/machine/machine_console.h"
 #include "vmm/machine/machine_end.h"
+#include "vmm/machine/machine_statistics.h"
 #include "vmm/machine/run_gate.h"
 #include "vmm/machine/vcpu_runner.h"
 #include "vmm/model/machine_config.h"
@@ -42,14 +43,6 @@ struct MachineServices {
     NetSwitches& switches;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
-};
-
-// What it did, for -v and for reports.
-struct MachineStatistics {
-    uint64_t exits = 0;  // to userspace
-    uint64_t port_exits = 0, mmio_exits = 0, interrupted = 0, other_exits = 0;
-    uint64_t unmapped_ports = 0, unmapped_mmio = 0;
-    std::vector<MalformedChains> malformed;  // the virtio devices in their order
 };
 
 // Threads: create() anywhere; then everything on the io thread, but for end(), which any thread may call.

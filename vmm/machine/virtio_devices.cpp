@@ -49,6 +49,7 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
             break;
         }
         case DeviceKind::kVirtioConsole: device = make_console(); break;
+        case DeviceKind::kBalloon: device = make_balloon(sources.balloon); break;
         default: break;  // the board's own
     }
     return device;
@@ -60,6 +61,14 @@ std::unique_ptr<virtio::Console> VirtioDevices::make_console() {
                                                      [this] { wiring_.coalesced.drain(); });
     console_ = console.get();
     return console;
+}
+
+std::unique_ptr<virtio::Balloon> VirtioDevices::make_balloon(const BalloonOptions& options) {
+    auto balloon =
+        std::make_unique<virtio::Balloon>(static_cast<uint32_t>(options.size / virtio::kBalloonPageSize));
+    balloon_ = balloon.get();
+    if (options.statistics != 0) balloon_poll_.emplace(wiring_.io, *balloon_, options.statistics);
+    return balloon;
 }
 
 // A disk's thread is its own: it may wait for the disk, and others needn't wait for it.

@@ -4,11 +4,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "devices/pci/bar_space.h"
 #include "devices/pci/root_bus.h"
+#include "devices/virtio/balloon/balloon.h"
 #include "devices/virtio/console/console.h"
 #include "devices/virtio/device_runner.h"
 #include "devices/virtio/mmio_transport.h"
@@ -19,6 +21,7 @@
 #include "vmm/base/mutex.h"
 #include "vmm/bus/bus.h"
 #include "vmm/kvm/vm.h"
+#include "vmm/machine/balloon_poll.h"
 #include "vmm/machine/coalesced_writes.h"
 #include "vmm/machine/device_sources.h"
 #include "vmm/model/machine_description.h"
@@ -64,6 +67,7 @@ class VirtioDevices final : public pci::BarSpace {
 
     // Null: none.
     virtio::Console* console() { return console_; }
+    const virtio::Balloon* balloon() const { return balloon_; }
 
     bool place(Device& registers, AddressSpace space, std::optional<uint64_t> base, uint64_t size) override
         EXCLUDES(mutex_);
@@ -73,6 +77,7 @@ class VirtioDevices final : public pci::BarSpace {
     Result<std::unique_ptr<virtio::VirtioDevice>> make(const DevicePlace& place,
                                                        const DeviceSources& sources);
     std::unique_ptr<virtio::Console> make_console();
+    std::unique_ptr<virtio::Balloon> make_balloon(const BalloonOptions& options);
     Result<std::unique_ptr<virtio::DeviceRunner>> runner_for(const DevicePlace& place,
                                                              virtio::VirtioDevice& device);
     Result<void> add_function(const DevicePlace& place, virtio::VirtioDevice& device, bool packed_rings);
@@ -82,7 +87,9 @@ class VirtioDevices final : public pci::BarSpace {
     Mutex mutex_;  // two vCPUs may move two BARs; behind the functions' in the order of locks
     std::map<const Device*, uint64_t> places_ GUARDED_BY(mutex_);  // where each one's registers answer
     std::vector<std::unique_ptr<virtio::VirtioDevice>> devices_;
-    virtio::Console* console_ = nullptr;  // among these
+    virtio::Console* console_ = nullptr;  // among these, as is the next
+    virtio::Balloon* balloon_ = nullptr;
+    std::optional<BalloonPoll> balloon_poll_;
     // Of these, in the same order; one of the two is empty.
     std::vector<std::unique_ptr<virtio::PciTransport>> functions_;
     std::vector<std::unique_ptr<virtio::MmioTransport>> pages_;

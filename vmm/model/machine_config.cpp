@@ -150,6 +150,7 @@ Result<void> check(const MachineConfig& config) {
         return usage_error("--disk: a guest has at most " + std::to_string(MachineConfig::kMostDisks) +
                            " disks");
     }
+    if (config.balloon) TRY(check_balloon(*config.balloon, config.memory_or_default()));
     if (config.nets.size() > MachineConfig::kMostNets) {
         return usage_error("--net: a guest has at most " + std::to_string(MachineConfig::kMostNets) +
                            " network interfaces");

@@ -9,6 +9,7 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/base/result.h"
+#include "vmm/model/balloon_options.h"
 #include "vmm/model/disk_config.h"
 #include "vmm/model/gpa.h"
 #include "vmm/model/net_config.h"
@@ -54,6 +55,7 @@ struct MachineConfig {
     std::vector<DiskConfig> disks;          // the first is vda
     std::vector<NetConfig> nets;            // the first is eth0
     bool entropy = false;                   // a virtio-rng
+    std::optional<BalloonOptions> balloon;  // none: no virtio-balloon
     Transport transport = Transport::kPci;  // of all virtio devices
     bool packed_rings = false;              // are offered by them
     OnReboot on_reboot = OnReboot::kExit;
