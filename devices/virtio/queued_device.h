@@ -59,9 +59,9 @@ class QueuedDevice : public VirtioDevice {
     // as many as the queue has room for, those that were malformed and went back among them.
     std::optional<DescriptorChain> take(uint16_t queue) REQUIRES(mutex_);
 
-    // How many descriptors it has; 0 where it isn't ready, or was reset.
-    uint16_t ring_size(uint16_t queue) const REQUIRES(mutex_) {
-        return queues_[queue] ? queues_[queue]->size() : uint16_t{0};
+    // How many chains the next take()s will find, by the driver's word; 0 where it isn't ready, or was reset.
+    uint16_t available(uint16_t queue) const REQUIRES(mutex_) {
+        return queues_[queue] ? queues_[queue]->available() : uint16_t{0};
     }
 
     // What a driver can set is again as it was at first; nothing is in flight.

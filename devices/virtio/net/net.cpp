@@ -80,6 +80,8 @@ bool Net::turn(uint16_t queue) {
     const unsigned index = queue / 2;
     if (index >= pairs_.size()) return false;
     if (queue % 2 != 0) return transmit(index);
+    Pair& pair = *pairs_[index];
+    pair.given = pair.buffers.chains() + available(pair.receive);
     receive(index);  // the backend comes again while there are frames
     return false;
 }
@@ -108,7 +110,10 @@ void Net::receive(unsigned index) {
     backend_.watch(index, wanted && serving());
 }
 
-// Whether there are chains for a frame of any size that may come.
+// Whether the next frame may be read. Where the buffers are merged, its size is known only then, and one that
+// is larger than what is here is lost. So we wait for room for the largest, but only for what the driver will
+// give: when it last rang, it had given all that it wanted to, and at the latest when half of that is used up
+// it gives more (Linux does then; a driver that waits for frames meanwhile would wait for ever).
 bool Net::provide(Pair& pair) {
     ReceiveBuffers& buffers = pair.buffers;
     const bool merge = (accepted() & kNetMergeable) != 0;
@@ -117,9 +122,7 @@ bool Net::provide(Pair& pair) {
     };
     while (!enough()) {
         auto chain = take(pair.receive);
-        // Where the whole ring is here, the driver hasn't got more to give.
-        const bool all = buffers.chains() != 0 && buffers.chains() == ring_size(pair.receive);
-        if (!chain) return serving() && all;
+        if (!chain) return serving() && buffers.chains() != 0 && 2 * buffers.chains() >= pair.given;
         if (ReceiveBuffers::fits(*chain)) {
             buffers.add(std::move(*chain));
         } else {

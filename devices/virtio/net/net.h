@@ -66,6 +66,7 @@ class Net final : public QueuedDevice, private NetListener {
         explicit Pair(uint16_t first) : receive(first), transmit(static_cast<uint16_t>(first + 1)) {}
         const uint16_t receive, transmit;
         ReceiveBuffers buffers{kQueueSize};
+        size_t given = 0;  // chains that the driver had with us when it last rang
         std::optional<DescriptorChain> waiting;  // a frame that found no room
     };
 

@@ -165,4 +165,17 @@ bool PackedRing::more_available() const {
     return is_available(flags_at(state_.next_avail), state_.avail_wrap);
 }
 
+uint16_t PackedRing::available() const {
+    uint16_t place = state_.next_avail;
+    bool wrap = state_.avail_wrap;
+    uint16_t chains = 0;
+    for (uint16_t looked = 0; looked < state_.size; ++looked) {
+        const uint16_t flags = flags_at(place);
+        if (!is_available(flags, wrap)) break;
+        if ((flags & kNext) == 0) ++chains;
+        advance(place, wrap, 1);
+    }
+    return chains;
+}
+
 }  // namespace carrel::virtio

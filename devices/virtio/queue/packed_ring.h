@@ -25,6 +25,7 @@ class PackedRing {
     bool publish(uint16_t used);
     void set_notifications(bool on);
     bool more_available() const;
+    uint16_t available() const;  // looks at each descriptor
 
   private:
     void advance(uint16_t& place, bool& wrap, uint16_t by) const;

@@ -114,7 +114,11 @@ void SplitRing::set_notifications(bool on) {
 }
 
 bool SplitRing::more_available() const {
-    return load_acquire<uint16_t>(available_ + kRingIndex) != state_.next_avail;
+    return available() != 0;
+}
+
+uint16_t SplitRing::available() const {
+    return static_cast<uint16_t>(load_acquire<uint16_t>(available_ + kRingIndex) - state_.next_avail);
 }
 
 }  // namespace carrel::virtio

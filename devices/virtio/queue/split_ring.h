@@ -34,6 +34,8 @@ class SplitRing {
 
     void set_notifications(bool on);
     bool more_available() const;
+    // How many chains are available; a driver that errs may say any number.
+    uint16_t available() const;
 
   private:
     Complaint walk(uint16_t head, ChainBuilder& chain) const;

@@ -113,6 +113,11 @@ void VirtQueue::publish() {
     used_ = 0;
 }
 
+uint16_t VirtQueue::available() const {
+    const uint16_t said = std::visit([](const auto& ring) { return ring.available(); }, ring_);
+    return std::min(said, size());
+}
+
 bool VirtQueue::should_interrupt() {
     return std::exchange(state_.interrupt_due, false);
 }

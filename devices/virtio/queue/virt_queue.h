@@ -83,6 +83,9 @@ class VirtQueue {
 
     uint16_t size() const { return state_.size; }
     uint16_t in_flight() const { return slots_.in_use(); }
+    // How many chains are ready for pop(), by the driver's word; at most its size. Not for each chain: a
+    // packed ring is looked through.
+    uint16_t available() const;
     // For saving. Nothing in flight, everything published.
     const QueueState& state() const;
 
