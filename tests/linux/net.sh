@@ -17,7 +17,7 @@ dmesg | grep -iE "bug|warn|stall|error" | grep -viE "ERST|errors=|RAS"
 '
 for name in bookworm sid; do
     tools/make-initrd --modules "$(tools/kernels --cached --modules "$name")" virtio_pci virtio_net --script "$SCRIPT" -o "$scratch/initrd-$name"
-    files=(--memory 3G --module tun --with ip --add "$(kernel "$name"):/root/vmlinuz" --add "$scratch/initrd-$name:/root/initrd")
+    files=(--memory 3G --module tun --with ip --with perl --add "$(kernel "$name"):/root/vmlinuz" --add "$scratch/initrd-$name:/root/initrd")
     # Two pairs, and descriptors, don't depend on the kernel so much.
     hows=(traffic)
     [[ $name == sid ]] || hows+=(queues inherited)
