@@ -26,7 +26,6 @@ class FrameQueue {
     // There is one. Until the next call of another.
     std::span<const std::byte> front() const;
     void pop();
-    void clear() { begin_ = end_ = 0; }
 
   private:
     std::optional<size_t> place_for(size_t needed);

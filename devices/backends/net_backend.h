@@ -21,6 +21,13 @@ struct NetHeader {
 };
 static_assert(sizeof(NetHeader) == 12);
 
+// Frames that a backend took, or had, and that went nowhere, since the start. A tap's are the kernel's to
+// tell.
+struct NetLosses {
+    uint64_t unread = 0;   // to the guest, which didn't read, so that there was no room for them
+    uint64_t spoofed = 0;  // by the guest, from an address that is another's
+};
+
 // The device in front of a backend. Called on the loop's thread, never inside a call of the backend's own.
 class NetListener {
   public:
@@ -49,6 +56,7 @@ class NetBackend {
     // VIRTIO_NET_F_* of 5.1.3 that it can keep: checksums, segmentation. Others aren't its to say.
     virtual uint64_t features() const = 0;
     virtual uint16_t mtu() const = 0;  // 0: it doesn't say, and frames of 64 KiB may come
+    virtual NetLosses losses() const { return {}; }
 
     // Whose frames these are from now on; one at a time, the last one counts. Nothing is watched yet.
     virtual void attach(NetListener& listener) = 0;

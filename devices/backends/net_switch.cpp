@@ -63,10 +63,9 @@ void NetSwitch::forward(SwitchPort& from, std::span<const iovec> frame, size_t l
     const Addresses addresses = addresses_of(frame);
     const Nanoseconds now = loop_.clock().now();
     if (is_group(addresses.from) || !table_.learn(from.id_, addresses.from, now)) {
-        ++from.counters_.spoofed;
+        ++from.losses_.spoofed;
         return;
     }
-    ++from.counters_.sent;
     if (stays_on_the_link(addresses.to)) return;
     if (!is_group(addresses.to)) {
         if (const auto to = table_.find(addresses.to, now)) {
@@ -82,7 +81,7 @@ void NetSwitch::forward(SwitchPort& from, std::span<const iovec> frame, size_t l
 void NetSwitch::deliver(SwitchPort& to, std::span<const iovec> frame, size_t length) {
     const bool news = to.queue_.empty();
     if (!to.queue_.push(frame, length)) {
-        ++to.counters_.dropped;
+        ++to.losses_.unread;
         return;
     }
     if (news && to.has_news()) waiting_->raise();  // its guest is told when this one's device is done
@@ -124,7 +123,6 @@ ssize_t SwitchPort::receive(unsigned, std::span<const iovec> pieces) {
     if (queue_.empty()) return -EAGAIN;
     const ssize_t bytes = scatter(pieces, queue_.front());
     queue_.pop();
-    ++counters_.received;
     return bytes;
 }
 

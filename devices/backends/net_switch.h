@@ -59,14 +59,6 @@ class SwitchPort final : public NetBackend {
     // Some 680 frames of 1500 bytes, or 15 of 64 KiB.
     static constexpr size_t kQueueBytes = size_t{1} << 20;
 
-    // What became of frames.
-    struct Counters {
-        uint64_t sent = 0;      // by this port's guest
-        uint64_t received = 0;  // by it
-        uint64_t dropped = 0;   // for it, since it didn't read
-        uint64_t spoofed = 0;   // by it, from another's address
-    };
-
     SwitchPort(std::shared_ptr<NetSwitch> to, MacTable::Port id, uint16_t mtu);  // use NetSwitch::add_port()
     ~SwitchPort() override;
     SwitchPort(const SwitchPort&) = delete;
@@ -83,8 +75,7 @@ class SwitchPort final : public NetBackend {
     void watch(unsigned pair, bool on) override;
     ssize_t receive(unsigned pair, std::span<const iovec> pieces) override;
     ssize_t send(unsigned pair, std::span<const iovec> pieces) override;
-
-    const Counters& counters() const { return counters_; }
+    NetLosses losses() const override { return losses_; }
 
   private:
     friend class NetSwitch;
@@ -96,7 +87,7 @@ class SwitchPort final : public NetBackend {
     NetListener* listener_ = nullptr;
     bool watched_ = false;
     FrameQueue queue_{kQueueBytes};
-    Counters counters_;
+    NetLosses losses_;
 };
 
 // The switches of one process, by name. One goes when its last port does. Like them, on the loop's thread.

@@ -40,6 +40,12 @@ no_passt() {
         [[ $status -ne 0 ]]
 }
 check 'net: no passt' no_passt
+silent() {
+    timeout 20 "$CARREL" run "$GUESTS/poweroff.elf" -v --net switch=lan --net switch=lan </dev/null >"$scratch/out" 2>&1
+    cat "$scratch/out"
+    for i in 0 1; do grep -q "virtio-net $i (lan): 0 frames in, 0 bytes; 0 frames out, 0 bytes$" "$scratch/out" || return 1; done
+}
+check 'net: -v counts the frames of each interface' silent
 nine=()
 for _ in {1..9}; do nine+=(--net tap=tap0); done
 check 'net: more than eight' refused 'at most 8 network interfaces' "${nine[@]}"

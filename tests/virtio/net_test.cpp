@@ -63,6 +63,7 @@ TEST_CASE("net: a frame in, into one buffer, with a header that says so") {
     CHECK(Bytes(all.begin(), all.begin() + 12) == Bytes{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0});
     CHECK(side.interrupts >= 1);
     CHECK(side.net->counters().received == 1);
+    CHECK(side.net->counters().received_bytes == length);
 }
 
 TEST_CASE(

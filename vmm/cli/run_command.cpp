@@ -157,7 +157,8 @@ void add_run(CLI::App& app, int& status) {
         ->check(refuse_empty, "");
     command->add_option("--log", o.log, "error, warning, info or debug (default: warning)");
     command->add_flag("-v,--verbose", o.verbose,
-                      "say what is booted, with which command line, and how it ended (default: off)");
+                      "say what is booted, with which command line, how it ended, and what its network "
+                      "interfaces passed on (default: off)");
     command->add_option("--rebuild-every", o.rebuild_every)->group("");  // test aid, hidden
     command->callback([options, &status] { status = run(*options); });
 }

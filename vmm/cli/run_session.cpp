@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#include <array>
 #include <csignal>
 #include <cstring>
 
@@ -13,6 +12,7 @@
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/load_watch.h"
 #include "vmm/cli/say.h"
+#include "vmm/cli/statistics_text.h"
 
 namespace carrel::cli {
 namespace {
@@ -30,23 +30,6 @@ const char* words(EndReason reason) {
         case EndReason::kUser: return "the guest was ended";
     }
     return "the guest ended";
-}
-
-// By their tags: VIRTIO 1.3, 5.5.6.4. Those that few people want are in the specification only.
-constexpr std::array<const char*, 8> kToldBytes = {"swapped in", "swapped out", nullptr,     nullptr,
-                                                   "free",       "total",       "available", "in caches"};
-
-void tell_balloon(const BalloonReport& balloon) {
-    say(fmt::format(
-        "balloon: held at most {} KiB of {} KiB asked for; {} KiB went back to the host; {} pages refused",
-        balloon.held / kKiB, balloon.target / kKiB, balloon.released / kKiB, balloon.refused_pages));
-    std::string told;
-    for (size_t tag = 0; tag < kToldBytes.size(); ++tag) {
-        if (kToldBytes[tag] == nullptr || !balloon.told[tag]) continue;
-        told +=
-            fmt::format("{}{} KiB {}", told.empty() ? "" : ", ", *balloon.told[tag] / kKiB, kToldBytes[tag]);
-    }
-    if (!told.empty()) say("the guest's memory, as it last told: " + told);
 }
 
 }  // namespace
@@ -165,24 +148,10 @@ int RunSession::report(const GuestReport& report) {
         say(fmt::format("{}{}{}", words(report.end.reason), report.end.detail.empty() ? "" : ": ",
                         report.end.detail));
     }
-    if (verbose_) tell_statistics(report);
+    if (verbose_) {
+        for (const std::string& line : statistics_lines(report.statistics)) say(line);
+    }
     return exit_status(reason);
-}
-
-void RunSession::tell_statistics(const GuestReport& report) {
-    const MachineStatistics& s = report.statistics;
-    say(fmt::format("{} exits to userspace: {} port, {} MMIO, {} interrupted, {} other", s.exits,
-                    s.port_exits, s.mmio_exits, s.interrupted, s.other_exits));
-    if (s.unmapped_ports + s.unmapped_mmio != 0) {
-        say(fmt::format("accesses that no device answered: {} port, {} MMIO", s.unmapped_ports,
-                        s.unmapped_mmio));
-    }
-    for (const MalformedChains& wrong : s.malformed) {
-        if (wrong.chains != 0)
-            say(fmt::format("{}: {} requests made no sense and went back unserved", wrong.device,
-                            wrong.chains));
-    }
-    if (s.balloon) tell_balloon(*s.balloon);
 }
 
 int RunSession::refuse(const Error& error) {

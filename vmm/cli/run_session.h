@@ -35,7 +35,6 @@ class RunSession {
     int report(const GuestReport& report);
     int refuse(const Error& error);
     void tell_start();
-    void tell_statistics(const GuestReport& report);
 
     MachineConfig config_;
     bool verbose_;

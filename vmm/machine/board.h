@@ -78,6 +78,7 @@ class Board {
 
     // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
     std::vector<MalformedChains> malformed() const { return virtio_.malformed(); }
+    std::vector<InterfaceTraffic> traffic() const { return virtio_.traffic(); }
     const virtio::Balloon* balloon() const { return virtio_.balloon(); }
     bool quiesce(Nanoseconds limit) { return virtio_.quiesce(limit); }
     void resume() { virtio_.resume(); }

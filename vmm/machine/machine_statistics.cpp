@@ -38,6 +38,9 @@ MachineStatistics Machine::statistics() const {
     auto malformed = hardware_.board->malformed();  // a rebuilt machine has the same devices
     for (size_t i = 0; i < s.malformed.size(); ++i) malformed[i].chains += s.malformed[i].chains;
     s.malformed = std::move(malformed);
+    auto traffic = hardware_.board->traffic();
+    for (size_t i = 0; i < s.traffic.size(); ++i) traffic[i].frames += s.traffic[i].frames;
+    s.traffic = std::move(traffic);
     if (const virtio::Balloon* const balloon = hardware_.board->balloon())
         s.balloon = since(s.balloon.value_or(BalloonReport{}), *balloon);
     return s;

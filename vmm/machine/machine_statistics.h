@@ -26,6 +26,7 @@ struct MachineStatistics {
     uint64_t port_exits = 0, mmio_exits = 0, interrupted = 0, other_exits = 0;
     uint64_t unmapped_ports = 0, unmapped_mmio = 0;
     std::vector<MalformedChains> malformed;  // the virtio devices in their order
+    std::vector<InterfaceTraffic> traffic;   // the network interfaces in theirs
     std::optional<BalloonReport> balloon;    // none: it has none
 };
 

@@ -5,7 +5,6 @@
 #include "devices/virtio/block/block.h"
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/loop_runner.h"
-#include "devices/virtio/net/net.h"
 #include "devices/virtio/thread_runner.h"
 #include "vmm/base/check.h"
 #include "vmm/machine/pci_slots.h"
@@ -45,7 +44,9 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
         case DeviceKind::kNet: {
             CHECK(place.slot < sources.nets.size());
             const NetSource& net = sources.nets[place.slot];
-            device = std::make_unique<virtio::Net>(*net.backend, virtio::NetIdentity{net.mac, net.mtu});
+            auto made = std::make_unique<virtio::Net>(*net.backend, virtio::NetIdentity{net.mac, net.mtu});
+            nets_.push_back(made.get());
+            device = std::move(made);
             break;
         }
         case DeviceKind::kVirtioConsole: device = make_console(); break;
@@ -122,6 +123,16 @@ std::vector<MalformedChains> VirtioDevices::malformed() const {
     std::map<std::string_view, unsigned> numbers;  // within a kind
     for (const auto& device : devices_)
         all.push_back({fmt::format("{} {}", device->name(), numbers[device->name()]++), device->malformed()});
+    return all;
+}
+
+std::vector<InterfaceTraffic> VirtioDevices::traffic() const {
+    std::vector<InterfaceTraffic> all;
+    for (const virtio::Net* net : nets_) {
+        const NetBackend& backend = net->backend();
+        all.push_back({fmt::format("{} {} ({})", net->name(), all.size(), backend.name()), net->counters(),
+                       backend.losses()});
+    }
     return all;
 }
 

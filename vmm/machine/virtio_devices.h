@@ -14,6 +14,7 @@
 #include "devices/virtio/console/console.h"
 #include "devices/virtio/device_runner.h"
 #include "devices/virtio/mmio_transport.h"
+#include "devices/virtio/net/net.h"
 #include "devices/virtio/pci_transport.h"
 #include "devices/virtio/virtio_device.h"
 #include "vmm/base/event_loop.h"
@@ -47,6 +48,12 @@ struct MalformedChains {
     uint64_t chains;
 };
 
+struct InterfaceTraffic {
+    std::string device;  // such as "virtio-net 0 (tap0)"
+    virtio::NetCounters frames;
+    NetLosses losses;  // its backend's, which outlives the machine's hardware
+};
+
 // Built and destroyed on the io thread, or while it doesn't run.
 class VirtioDevices final : public pci::BarSpace {
   public:
@@ -64,6 +71,8 @@ class VirtioDevices final : public pci::BarSpace {
 
     // What the drivers got wrong and got back, device by device.
     std::vector<MalformedChains> malformed() const;
+    // The network interfaces in their order. The io thread.
+    std::vector<InterfaceTraffic> traffic() const;
 
     // Null: none.
     virtio::Console* console() { return console_; }
@@ -90,6 +99,7 @@ class VirtioDevices final : public pci::BarSpace {
     virtio::Console* console_ = nullptr;  // among these, as is the next
     virtio::Balloon* balloon_ = nullptr;
     std::optional<BalloonPoll> balloon_poll_;
+    std::vector<const virtio::Net*> nets_;  // and these
     // Of these, in the same order; one of the two is empty.
     std::vector<std::unique_ptr<virtio::PciTransport>> functions_;
     std::vector<std::unique_ptr<virtio::MmioTransport>> pages_;

@@ -102,7 +102,7 @@ void Net::receive(unsigned index) {
         const ssize_t got = backend_.receive(index, pair.buffers.pieces((accepted() & kNetMergeable) != 0));
         if (got == -EAGAIN) break;
         if (got < 0) {
-            count(counters_.receive_errors);
+            ++counters_.receive_errors;
             break;
         }
         deliver(pair, static_cast<size_t>(got));
@@ -127,7 +127,7 @@ bool Net::provide(Pair& pair) {
             buffers.add(std::move(*chain));
         } else {
             chain->complete(0);
-            count(counters_.refused);
+            ++counters_.refused;
         }
     }
     return true;
@@ -143,14 +143,15 @@ uint32_t Net::room_wanted() const {
 
 void Net::deliver(Pair& pair, size_t bytes) {
     ReceiveBuffers& buffers = pair.buffers;
-    if (bytes < ReceiveBuffers::kLeastChain) return count(counters_.receive_errors);
-    if (buffers.overflowed(bytes)) return count(counters_.too_long);
-    if (is_stale(buffers.header())) return count(counters_.stale);
-    if (!control_.filter().wants(buffers.ethernet().to, control_.mac())) return count(counters_.filtered);
+    if (bytes < ReceiveBuffers::kLeastChain) return void(++counters_.receive_errors);
+    if (buffers.overflowed(bytes)) return void(++counters_.too_long);
+    if (is_stale(buffers.header())) return void(++counters_.stale);
+    if (!control_.filter().wants(buffers.ethernet().to, control_.mac())) return void(++counters_.filtered);
     // 5.1.6.4.1; the host tells of checksums that it has seen to be right without being asked.
     if ((control_.offloads() & kNetGuestCsum) == 0) buffers.header().flags = 0;
     buffers.complete(static_cast<uint32_t>(bytes));
-    count(counters_.received);
+    ++counters_.received;
+    counters_.received_bytes += bytes - sizeof(NetHeader);
 }
 
 // A frame that came before the driver said what it takes (5.1.6.4.1: it must not see what it hasn't
@@ -190,7 +191,7 @@ bool Net::send_frames(unsigned index) {
         const size_t pieces = lay_out(*chain);
         if (pieces == 0) {
             chain->complete(0);
-            count(counters_.refused);
+            ++counters_.refused;
             continue;
         }
         const ssize_t sent = backend_.send(index, std::span(list_).first(pieces));
@@ -199,9 +200,23 @@ bool Net::send_frames(unsigned index) {
             return false;
         }
         chain->complete(0);
-        count(sent < 0 ? counters_.send_errors : counters_.sent);
+        count_sent(sent);
     }
     return true;
+}
+
+void Net::count_sent(ssize_t sent) {
+    if (sent < 0) {
+        ++counters_.send_errors;
+    } else {
+        ++counters_.sent;
+        counters_.sent_bytes += static_cast<size_t>(sent) - sizeof(NetHeader);
+    }
+}
+
+NetCounters Net::counters() const {
+    MutexLock lock(mutex_);
+    return counters_;
 }
 
 // The frame in `list_`, its headers copied: how many pieces. 0: it isn't one.

@@ -12,13 +12,13 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "devices/backends/net_backend.h"
 #include "devices/virtio/net/net_control.h"
+#include "devices/virtio/net/net_counters.h"
 #include "devices/virtio/net/receive_buffers.h"
 #include "devices/virtio/queued_device.h"
 
@@ -45,16 +45,8 @@ class Net final : public QueuedDevice, private NetListener {
     void save(ByteWriter& writer) const override EXCLUDES(mutex_);
     Result<void> restore(ByteReader& reader) override EXCLUDES(mutex_);
 
-    // Frames, since the start.
-    struct Counters {
-        std::atomic<uint64_t> received{0}, sent{0};
-        std::atomic<uint64_t> filtered{0};  // not this guest's
-        std::atomic<uint64_t> too_long{0};  // no chain was long enough
-        std::atomic<uint64_t> stale{0};     // unfinished, for a driver that takes none such
-        std::atomic<uint64_t> receive_errors{0}, send_errors{0};  // of the backend's
-        std::atomic<uint64_t> refused{0};  // chains that hold no frame, or have no room for one
-    };
-    const Counters& counters() const { return counters_; }
+    NetCounters counters() const EXCLUDES(mutex_);
+    const NetBackend& backend() const { return backend_; }
 
   private:
     static constexpr uint16_t kQueueSize = 256;
@@ -66,7 +58,7 @@ class Net final : public QueuedDevice, private NetListener {
         explicit Pair(uint16_t first) : receive(first), transmit(static_cast<uint16_t>(first + 1)) {}
         const uint16_t receive, transmit;
         ReceiveBuffers buffers{kQueueSize};
-        size_t given = 0;  // chains that the driver had with us when it last rang
+        size_t given = 0;                        // chains that the driver had with us when it last rang
         std::optional<DescriptorChain> waiting;  // a frame that found no room
     };
 
@@ -88,13 +80,13 @@ class Net final : public QueuedDevice, private NetListener {
     bool is_stale(const NetHeader& header) const REQUIRES(mutex_);
     bool transmit(unsigned index) REQUIRES(mutex_);
     bool send_frames(unsigned index) REQUIRES(mutex_);
+    void count_sent(ssize_t sent) REQUIRES(mutex_);
     size_t lay_out(const DescriptorChain& chain) REQUIRES(mutex_);
-    static void count(std::atomic<uint64_t>& counter) { counter.fetch_add(1, std::memory_order_relaxed); }
 
     NetBackend& backend_;
     const NetIdentity identity_;
     std::vector<uint16_t> queue_sizes_;
-    Counters counters_;
+    NetCounters counters_ GUARDED_BY(mutex_);
     NetControl control_ GUARDED_BY(mutex_);
     std::vector<std::unique_ptr<Pair>> pairs_ GUARDED_BY(mutex_);
     bool agreed_ GUARDED_BY(mutex_) = false;  // the backend knows what the driver has negotiated
