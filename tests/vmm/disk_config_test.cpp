@@ -92,7 +92,7 @@ TEST_CASE("--disk: an id has at most 20 characters") {
     CHECK(parse_disk("a,id=").value().id.empty());  // as if it weren't there
 }
 
-TEST_CASE("--disk: a guest has at most 16") {
+TEST_CASE("--disk: a guest has at most 24 disks and network interfaces") {
     MachineConfig config;
     config.boot.kernel = "vmlinuz";
     for (size_t i = 0; i < MachineConfig::kMostDisks; ++i)
@@ -101,4 +101,13 @@ TEST_CASE("--disk: a guest has at most 16") {
     config.disks.push_back(disk("one too many"));
     REQUIRE_FALSE(check(config).ok());
     CHECK(check(config).error().what.starts_with("--disk: "));
+    config.disks.pop_back();
+    config.nets.emplace_back();
+    REQUIRE_FALSE(check(config).ok());
+    CHECK(check(config).error().what.starts_with("--disk: "));
+    config.disks.pop_back();
+    CHECK(check(config).ok());
+    config.disks.resize(16);
+    config.nets.resize(MachineConfig::kMostNets);
+    CHECK(check(config).ok());
 }

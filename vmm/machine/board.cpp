@@ -1,7 +1,6 @@
 #include "vmm/machine/board.h"
 
 #include "vmm/base/check.h"
-#include "vmm/machine/pci_slots.h"
 
 namespace carrel {
 
@@ -69,7 +68,7 @@ void Board::add_early_console() {
 void Board::add_pvpanic() {
     const DevicePlace& place = place_of(DeviceKind::kPvpanic);
     pvpanic_.emplace(virtio_, wiring_.panics, static_cast<uint32_t>(place.base));
-    pci_bus_.attach(pci_slot_of(place.kind, place.slot), *pvpanic_);
+    pci_bus_.attach(place.pci_slot, *pvpanic_);
 }
 
 // Whoever describes a machine names all of the board's devices.

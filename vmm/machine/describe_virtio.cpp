@@ -11,8 +11,7 @@ namespace carrel {
 namespace {
 
 // Where firmware would have put the BARs, and INTA's line.
-DevicePlace pci_place(DeviceKind kind, uint8_t slot) {
-    const unsigned pci_slot = pci_slot_of(kind, slot);
+DevicePlace pci_place(DeviceKind kind, uint8_t slot, uint8_t pci_slot) {
     const uint64_t base = raw(address_map::kPciMmio32) + uint64_t{pci_slot} * virtio::kBarSize;
     const auto ports = static_cast<uint16_t>(address_map::kPciIoFirst + pci_slot * virtio::kDoorbellPorts);
     return {kind,
@@ -22,12 +21,12 @@ DevicePlace pci_place(DeviceKind kind, uint8_t slot) {
             virtio::kBarSize,
             address_map::pci_intx_gsi(pci_slot, 0),
             Transport::kPci,
-            ports};
+            ports,
+            pci_slot};
 }
 
 // In the same order, for the same reason: another kind never moves it.
-DevicePlace mmio_place(DeviceKind kind, uint8_t slot) {
-    const unsigned pci_slot = pci_slot_of(kind, slot);
+DevicePlace mmio_place(DeviceKind kind, uint8_t slot, uint8_t pci_slot) {
     const uint64_t base = raw(address_map::kVirtioMmio) + uint64_t{pci_slot} * virtio::kMmioSize;
     return {kind,
             slot,
@@ -39,7 +38,7 @@ DevicePlace mmio_place(DeviceKind kind, uint8_t slot) {
 }
 
 DevicePlace pvpanic_place() {
-    DevicePlace place = pci_place(DeviceKind::kPvpanic, 0);
+    DevicePlace place = pci_place(DeviceKind::kPvpanic, 0, pci_slot_of(DeviceKind::kPvpanic, 0, 1));
     place.size = pci::Pvpanic::kSize;
     place.gsi.reset();
     return place;
@@ -51,8 +50,10 @@ void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& pl
     const bool pci = config.transport == Transport::kPci;
     std::vector<DevicePlace> devices;
     const auto add = [&](DeviceKind kind, size_t count) {
-        for (uint8_t slot = 0; slot < count; ++slot)
-            devices.push_back(pci ? pci_place(kind, slot) : mmio_place(kind, slot));
+        for (uint8_t slot = 0; slot < count; ++slot) {
+            const uint8_t pci_slot = pci_slot_of(kind, slot, count);
+            devices.push_back(pci ? pci_place(kind, slot, pci_slot) : mmio_place(kind, slot, pci_slot));
+        }
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
     add(DeviceKind::kBalloon, config.balloon ? 1 : 0);

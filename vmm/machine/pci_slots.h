@@ -1,6 +1,9 @@
 // Which PCI slot a device has: devices/pci/root_bus.h has the plan.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+
 #include "vmm/base/check.h"
 #include "vmm/model/machine_description.h"
 
@@ -20,11 +23,14 @@ constexpr unsigned first_pci_slot(DeviceKind kind) {
     }
 }
 
-// `slot` counts within the kind.
-inline unsigned pci_slot_of(DeviceKind kind, unsigned slot) {
-    const unsigned first = first_pci_slot(kind);
-    CHECK(first != 0);
-    return first + slot;
+// `slot` counts within the kind, of which there are `count`. More disks than there is room for behind their
+// place begin earlier, where network interfaces leave it (check(MachineConfig) knows), so that a guest finds
+// them in order.
+inline uint8_t pci_slot_of(DeviceKind kind, size_t slot, size_t count) {
+    constexpr size_t kSlots = 32;
+    const size_t first = first_pci_slot(kind);
+    CHECK(first != 0 && count <= kSlots);
+    return static_cast<uint8_t>(std::min(first, kSlots - count) + slot);
 }
 
 }  // namespace carrel

@@ -7,7 +7,6 @@
 #include "devices/virtio/loop_runner.h"
 #include "devices/virtio/thread_runner.h"
 #include "vmm/base/check.h"
-#include "vmm/machine/pci_slots.h"
 
 namespace carrel {
 
@@ -92,7 +91,7 @@ Result<void> VirtioDevices::add_function(const DevicePlace& place, virtio::Virti
     TRY_ASSIGN(auto function, virtio::PciTransport::create(device, std::move(runner), wiring,
                                                            {static_cast<uint32_t>(place.base), place.ports},
                                                            wiring_.vm.irq_line(place.gsi.value())));
-    wiring_.pci.attach(pci_slot_of(place.kind, place.slot), *function);
+    wiring_.pci.attach(place.pci_slot, *function);
     functions_.push_back(std::move(function));
     return {};
 }

@@ -155,6 +155,10 @@ Result<void> check(const MachineConfig& config) {
         return usage_error("--net: a guest has at most " + std::to_string(MachineConfig::kMostNets) +
                            " network interfaces");
     }
+    if (config.disks.size() + config.nets.size() > MachineConfig::kMostDisks) {
+        return usage_error("--disk: a guest has at most " + std::to_string(MachineConfig::kMostDisks) +
+                           " disks and network interfaces together");
+    }
     if (config.boot.kernel.empty() && !config.boot.initrd.empty()) {
         return usage_error("--initrd: the embedded default guest takes none", "name a KERNEL before it");
     }

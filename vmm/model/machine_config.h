@@ -72,7 +72,7 @@ struct MachineConfig {
     static constexpr uint64_t kDefaultKernelMemory = 512 * kMiB;
     static constexpr uint64_t kLeastMemory = 16 * kMiB;
     static constexpr size_t kMaxNameLength = 64;
-    static constexpr size_t kMostDisks = 16;
+    static constexpr size_t kMostDisks = 24;  // together with what there is of nets
     static constexpr size_t kMostNets = 8;
 };
 

@@ -43,7 +43,8 @@ struct DevicePlace {
     std::optional<uint32_t> gsi;  // its interrupt line, where it has one
     Transport transport = Transport::kNone;
     std::optional<uint16_t> ports =
-        {};  // where its BAR of ports lies until the guest moves it, where it has one
+        {};                // where its BAR of ports lies until the guest moves it, where it has one
+    uint8_t pci_slot = 0;  // of a PCI function
     bool operator==(const DevicePlace&) const = default;
 };
 
