@@ -5,14 +5,9 @@
 #include <sys/uio.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
 
 namespace carrel {
-
-// An Ethernet header (IEEE 802.3); with 65,535 bytes of IP behind it and two VLAN tags in it.
-inline constexpr uint32_t kShortestFrame = 14;
-inline constexpr uint32_t kLongestFrame = 65535 + 14 + 8;
 
 size_t bytes_in(std::span<const iovec> pieces);  // all of them
 // The first bytes of `pieces`, which hold as many.

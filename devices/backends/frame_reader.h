@@ -8,7 +8,7 @@
 #include <optional>
 #include <span>
 
-#include "devices/backends/frame_pieces.h"
+#include "devices/backends/ethernet.h"
 
 namespace carrel {
 

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "devices/backends/frame_pieces.h"
 #include "vmm/base/check.h"
 
 namespace carrel {

@@ -1,5 +1,7 @@
 #include "devices/backends/mac_table.h"
 
+#include <utility>
+
 #include "vmm/base/check.h"
 
 namespace carrel {

@@ -5,27 +5,17 @@
 #include <cstring>
 #include <utility>
 
+#include "devices/backends/ethernet.h"
 #include "devices/backends/frame_pieces.h"
 
 namespace carrel {
 namespace {
 
-constexpr uint8_t kGroup = 1;  // of an address's first byte: more than one interface's
-
-struct Addresses {
-    MacAddress to, from;
-};
-static_assert(sizeof(Addresses) == 12);
-
-// Copied once: the guest may change them meanwhile.
-Addresses addresses_of(std::span<const iovec> frame) {
-    Addresses addresses{};
-    gather({reinterpret_cast<std::byte*>(&addresses), sizeof addresses}, frame);
-    return addresses;
-}
-
-bool is_group(const MacAddress& address) {
-    return (address[0] & kGroup) != 0;
+// Copied once: the guest may change it meanwhile.
+EthernetHeader header_of(std::span<const iovec> frame) {
+    EthernetHeader header{};
+    gather(std::as_writable_bytes(std::span(&header, 1)), frame);
+    return header;
 }
 
 // IEEE 802.1Q, table 8-1: what bridges say to each other ends at the next one.
@@ -60,15 +50,15 @@ void NetSwitch::remove(SwitchPort& port) {
 }
 
 void NetSwitch::forward(SwitchPort& from, std::span<const iovec> frame, size_t length) {
-    const Addresses addresses = addresses_of(frame);
+    const EthernetHeader header = header_of(frame);
     const Nanoseconds now = loop_.clock().now();
-    if (is_group(addresses.from) || !table_.learn(from.id_, addresses.from, now)) {
+    if (is_group(header.from) || !table_.learn(from.id_, header.from, now)) {
         ++from.losses_.spoofed;
         return;
     }
-    if (stays_on_the_link(addresses.to)) return;
-    if (!is_group(addresses.to)) {
-        if (const auto to = table_.find(addresses.to, now)) {
+    if (stays_on_the_link(header.to)) return;
+    if (!is_group(header.to)) {
+        if (const auto to = table_.find(header.to, now)) {
             if (*to != from.id_) deliver(*ports_.at(*to), frame, length);
             return;
         }

@@ -99,9 +99,9 @@ TEST_CASE(
 TEST_CASE("net, 5.1.6.3: the largest frame fits, one byte more is dropped, and the buffers are used again") {
     NetSide side(kAll);
     side.give(60, 4096);
-    side.backend.offer(make_frame(kLargestFrame));
+    side.backend.offer(make_frame(kLongestFrame));
     side.backend.loop();
-    CHECK(payload(side.got()) == make_frame(kLargestFrame));
+    CHECK(payload(side.got()) == make_frame(kLongestFrame));
     side.give(17, 4096);
     side.backend.offer(make_frame(300'000));
     side.backend.offer(make_frame(99));

@@ -16,7 +16,7 @@ TEST_CASE("net: chains that are no frames go back with length 0, and the next fr
                              {{at, 11}},
                              {{at, 12}},
                              {{at, 25}},
-                             {{at, 26 + kLargestFrame - 13}},
+                             {{at, 26 + kLongestFrame - 13}},
                              {{at, 100, true}},
                              {{at, 20}, {at, 100, true}},
                              {{kLowEnd - 10, 100}},
@@ -38,11 +38,11 @@ TEST_CASE("net: chains that are no frames go back with length 0, and the next fr
 
 TEST_CASE("net: the largest frame goes out, and one that ends at the top of RAM") {
     NetSide side;
-    side.on(1).add({{NetSide::kTransmitAt, sizeof(NetHeader) + kLargestFrame}});
+    side.on(1).add({{NetSide::kTransmitAt, sizeof(NetHeader) + kLongestFrame}});
     side.on(1).add({{kHighEnd - 112, 112}});
     side.kick(1);
     REQUIRE(side.backend.sent.size() == 2);
-    CHECK(side.backend.sent[0].size() == sizeof(NetHeader) + kLargestFrame);
+    CHECK(side.backend.sent[0].size() == sizeof(NetHeader) + kLongestFrame);
     CHECK(side.backend.sent[1].size() == 112);
 }
 

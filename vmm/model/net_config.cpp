@@ -17,7 +17,7 @@ constexpr const char* kForm =
 constexpr size_t kLongestInterface = 15;  // IFNAMSIZ, with its end
 // VIRTIO 1.3, 5.1.4.1: an IPv4 router's least, and all that the field holds.
 constexpr unsigned kLeastMtu = 68, kMostMtu = 65535;
-constexpr uint8_t kMulticast = 1, kLocal = 2;  // of a MAC's first byte
+constexpr uint8_t kLocal = 2;  // of a MAC's first byte: given by whoever runs the network (IEEE 802, 8.2.2)
 
 Result<uint16_t> number_between(const std::string& text, const char* key, unsigned least, unsigned most) {
     const auto value = whole_number(text);
@@ -111,7 +111,7 @@ Result<MacAddress> parse_mac(const std::string& text) {
         if (good) mac[i] = static_cast<uint8_t>(*byte);
     }
     const bool zero = std::ranges::all_of(mac, [](uint8_t byte) { return byte == 0; });
-    if (good && !zero && (mac[0] & kMulticast) == 0) return mac;
+    if (good && !zero && !is_group(mac)) return mac;
     return usage_error("--net: mac=" + text + " is not the address of one interface",
                        "write six bytes, the first one even, such as 02:00:5e:10:00:01");
 }
@@ -131,7 +131,7 @@ Result<MacAddress> random_mac() {
     MacAddress mac{};
     if (::getrandom(mac.data(), mac.size(), 0) != static_cast<ssize_t>(mac.size()))
         return os_error(errno, "cannot get random bytes from the host");
-    mac[0] = static_cast<uint8_t>((mac[0] & ~kMulticast) | kLocal);
+    mac[0] = static_cast<uint8_t>((mac[0] & ~kGroupBit) | kLocal);
     return mac;
 }
 

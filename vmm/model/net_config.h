@@ -15,6 +15,12 @@ namespace carrel {
 
 using MacAddress = std::array<uint8_t, 6>;
 
+// Of an address's first byte: it is several interfaces' (IEEE 802, 8.2.2).
+inline constexpr uint8_t kGroupBit = 1;
+constexpr bool is_group(const MacAddress& address) {
+    return (address[0] & kGroupBit) != 0;
+}
+
 struct NetConfig {
     enum class Kind {
         kTap,     // tap=NAME: an interface of the host's

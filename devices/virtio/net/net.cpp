@@ -138,7 +138,7 @@ uint32_t Net::room_wanted() const {
     const uint32_t mtu = backend_.mtu();
     const bool large = (control_.offloads() & kNetGuestLarge) != 0 || mtu == 0;
     const uint32_t frame = std::max<uint32_t>(mtu, kUsualMtu) + sizeof(EthernetHeader) + kVlanTags;
-    return static_cast<uint32_t>(sizeof(NetHeader)) + (large ? kLargestFrame : frame);
+    return static_cast<uint32_t>(sizeof(NetHeader)) + (large ? kLongestFrame : frame);
 }
 
 void Net::deliver(Pair& pair, size_t bytes) {
@@ -223,7 +223,7 @@ NetCounters Net::counters() const {
 size_t Net::lay_out(const DescriptorChain& chain) {
     ChainReader data(chain);
     const auto header = data.get<NetHeader>();
-    if (!header || data.remaining() > kLargestFrame) return 0;
+    if (!header || data.remaining() > kLongestFrame) return 0;
     const auto ethernet = data.get<EthernetHeader>();
     if (!ethernet) return 0;
     start_ = {*header, *ethernet};

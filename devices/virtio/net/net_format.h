@@ -1,12 +1,13 @@
 // What a network interface and its driver say to each other. VIRTIO 1.3, sections 5.1.2 to 5.1.6.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "devices/backends/ethernet.h"
 #include "devices/backends/net_backend.h"
 #include "devices/backends/net_features.h"
 #include "devices/virtio/features.h"
+#include "vmm/model/net_config.h"
 
 namespace carrel::virtio {
 
@@ -24,7 +25,7 @@ inline constexpr uint64_t kNetCtrlMac = feature(23);
 
 // 5.1.4
 struct NetConfigSpace {
-    std::array<uint8_t, 6> mac;
+    MacAddress mac;
     uint16_t status;
     uint16_t max_virtqueue_pairs;
     uint16_t mtu;
@@ -56,16 +57,5 @@ enum NetRxCommand : uint8_t {
 enum NetMacCommand : uint8_t { kNetTableSet = 0, kNetAddressSet = 1 };  // 5.1.6.5.2
 enum NetPairsCommand : uint8_t { kNetPairsSet = 0 };                    // 5.1.6.5.5
 enum NetOffloadsCommand : uint8_t { kNetOffloadsSet = 0 };              // 5.1.6.5.6
-
-// Of Ethernet: what every frame begins with, and the most that one is: 65,535 bytes of IP (segmentation is
-// the receiver's), with two VLAN tags.
-struct EthernetHeader {
-    std::array<uint8_t, 6> to;
-    std::array<uint8_t, 6> from;
-    uint16_t type;
-};
-static_assert(sizeof(EthernetHeader) == 14);
-inline constexpr uint32_t kVlanTags = 8;
-inline constexpr uint32_t kLargestFrame = 65535 + sizeof(EthernetHeader) + kVlanTags;
 
 }  // namespace carrel::virtio

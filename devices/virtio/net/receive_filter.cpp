@@ -5,14 +5,12 @@
 namespace carrel::virtio {
 namespace {
 constexpr MacAddress kBroadcast = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-constexpr uint8_t kGroup = 1;  // of an address's first byte: several interfaces' (IEEE 802)
 }  // namespace
 
 bool ReceiveFilter::wants(const MacAddress& to, const MacAddress& own) const {
     if (is_on(kNetPromiscuous)) return true;
     if (to == kBroadcast) return !is_on(kNetNoBroadcast);
-    if ((to[0] & kGroup) != 0)
-        return !is_on(kNetNoMulticast) && (is_on(kNetAllMulticast) || multicast_.has(to));
+    if (is_group(to)) return !is_on(kNetNoMulticast) && (is_on(kNetAllMulticast) || multicast_.has(to));
     return !is_on(kNetNoUnicast) && (is_on(kNetAllUnicast) || to == own || unicast_.has(to));
 }
 
