@@ -87,6 +87,23 @@ no_group_helps() {
         said 'KERNEL=="kvm"' "$scratch/out"
 }
 
+# with_passt FOLDER: what it makes of the passt there, alone in PATH.
+with_passt() { doctor '0|1|37' env PATH="$1"; }
+no_passt() { with_passt "$scratch/none" && said "passt isn't installed" "$scratch/out" && said 'apt install passt' "$scratch/out"; }
+broken_passt() {
+    mkdir -p "$scratch/broken"
+    printf '#!/bin/sh\necho "No route to anywhere" >&2\nexit 3\n' >"$scratch/broken/passt"
+    chmod +x "$scratch/broken/passt"
+    with_passt "$scratch/broken" && said "is there, but exited with status 3: No route to anywhere: no --net user" "$scratch/out"
+}
+deaf_passt() {
+    mkdir -p "$scratch/deaf"
+    printf '#!/bin/sh\nexec /bin/sleep 60\n' >"$scratch/deaf/passt"
+    chmod +x "$scratch/deaf/passt"
+    with_passt "$scratch/deaf" && said "is there, but doesn't answer: no --net user" "$scratch/out"
+}
+real_passt() { doctor '0|1|37' && said 'passt answers: --net user works' "$scratch/out"; }
+
 plain_without_terminal() { doctor '0|1|37' && ! grep -q $'\033' "$scratch/out"; }
 on_terminal() { script -qec "env $1 TERM=xterm $carrel doctor" /dev/null >"$scratch/out" 2>&1 </dev/null; }
 coloured_on_terminal() {
@@ -111,6 +128,14 @@ if command -v script >/dev/null; then
     check doctor-no-color obeys_no_color
 else
     skip doctor-colours 'script(1) is missing'
+fi
+check doctor-no-passt no_passt
+check doctor-broken-passt broken_passt
+check doctor-deaf-passt deaf_passt
+if command -v passt >/dev/null && [[ -n $(ip route show default 2>/dev/null) ]]; then
+    check doctor-passt real_passt
+else
+    skip doctor-passt 'no passt, or no route for it'
 fi
 if [[ -r /dev/kvm && -w /dev/kvm ]]; then
     check doctor-works-here works_here

@@ -17,6 +17,7 @@
 #include "vmm/app/probe_kvm_kind.h"
 #include "vmm/app/probe_kvm_speed.h"
 #include "vmm/app/probe_memory.h"
+#include "vmm/app/probe_passt.h"
 #include "vmm/app/probe_services.h"
 
 using namespace carrel;
@@ -215,8 +216,11 @@ TEST_CASE("services: each refusal has its own advice") {
     CHECK(judge_tap({true, true, true}).state == FindingState::kOk);
     CHECK(has(all_of(judge_tap({true, true, false})), "ip tuntap add"));
     CHECK(has(all_of(judge_tap({false, false, true})), "modprobe tun"));
-    CHECK(judge_passt("/usr/bin/passt").state == FindingState::kOk);
-    CHECK(has(all_of(judge_passt(std::nullopt)), "apt install passt"));
+    CHECK(judge_passt({"/usr/bin/passt", true, ""}).state == FindingState::kOk);
+    CHECK(has(all_of(judge_passt({})), "apt install passt"));
+    const Finding broken = judge_passt({"/usr/bin/passt", false, "exited with status 1: no route"});
+    CHECK(broken.state == FindingState::kWarn);
+    CHECK(has(all_of(broken), "exited with status 1: no route"));
 }
 
 TEST_CASE("speed: an interpreted ring 0, an emulated processor and a refused instruction are named") {

@@ -5,8 +5,8 @@
 #include "vmm/app/probe_kvm_kind.h"
 #include "vmm/app/probe_kvm_speed.h"
 #include "vmm/app/probe_memory.h"
+#include "vmm/app/probe_passt.h"
 #include "vmm/app/probe_services.h"
-#include "vmm/base/spawner.h"
 
 namespace carrel::app {
 namespace {
@@ -68,7 +68,7 @@ void examine_kvm(DoctorReport& report, Opener& opener, const std::string& path) 
     examine_capabilities(report, *kvm);
 }
 
-void examine_host(DoctorReport& report, Opener& opener) {
+void examine_host(DoctorReport& report, Opener& opener, Spawner& spawner) {
     const HostMemory memory = look_at_memory(opener);
     report.findings.push_back(judge_memory(memory));
     report.findings.push_back(judge_huge_pages(memory));
@@ -76,15 +76,15 @@ void examine_host(DoctorReport& report, Opener& opener) {
     report.findings.push_back(judge_userfaultfd(try_userfaultfd(opener)));
     report.findings.push_back(judge_io_uring(try_io_uring(opener)));
     report.findings.push_back(judge_tap(try_tap(opener)));
-    report.findings.push_back(judge_passt(find_in_path("passt")));
+    report.findings.push_back(judge_passt(try_passt(spawner)));
 }
 
 }  // namespace
 
-DoctorReport examine(Opener& opener, const std::string& kvm_path) {
+DoctorReport examine(Opener& opener, Spawner& spawner, const std::string& kvm_path) {
     DoctorReport report;
     examine_kvm(report, opener, kvm_path);
-    examine_host(report, opener);
+    examine_host(report, opener, spawner);
     report.verdict = decide(report.facts);
     return report;
 }

@@ -107,7 +107,7 @@ TapService try_tap(Opener& opener) {
 
 Finding judge_tap(const TapService& service) {
     if (service.device && service.net_admin)
-        return {"tap", FindingState::kOk, "tap devices can be made (CAP_NET_ADMIN)", {}};
+        return {"tap", FindingState::kOk, "--net tap works: tap devices can be made (CAP_NET_ADMIN); vhost-net isn't needed", {}};
     if (service.device) {
         return {"tap",
                 FindingState::kInfo,
@@ -119,15 +119,6 @@ Finding judge_tap(const TapService& service) {
             service.exists ? "/dev/net/tun may not be opened: no tap devices"
                            : "/dev/net/tun doesn't exist: no tap devices",
             {service.exists ? "sudo chmod 666 /dev/net/tun (the usual mode)" : "sudo modprobe tun"}};
-}
-
-Finding judge_passt(const std::optional<std::string>& path) {
-    if (path)
-        return {"passt", FindingState::kOk, *path + " is there: --net user works, without any rights", {}};
-    return {"passt",
-            FindingState::kInfo,
-            "passt isn't installed: no --net user, the network that needs no rights",
-            {"sudo apt install passt"}};
 }
 
 }  // namespace carrel::app

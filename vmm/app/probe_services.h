@@ -1,4 +1,4 @@
-// What else of the host carrel uses: userfaultfd, io_uring, tap devices, passt. Each is tried, not read from
+// What else of the host carrel uses: userfaultfd, io_uring, tap devices. Each is tried, not read from
 // a setting; the settings explain a refusal.
 #pragma once
 
@@ -32,8 +32,5 @@ struct TapService {
 };
 TapService try_tap(Opener& opener);
 Finding judge_tap(const TapService& service);
-
-// Where passt is; nothing: it isn't installed.
-Finding judge_passt(const std::optional<std::string>& path);
 
 }  // namespace carrel::app

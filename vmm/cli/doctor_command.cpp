@@ -13,6 +13,7 @@
 #include "vmm/app/doctor_json.h"
 #include "vmm/app/doctor_text.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/spawner.h"
 #include "vmm/cli/commands.h"
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/say.h"
@@ -37,7 +38,8 @@ bool wants_colours() {
 
 int examine(bool json) {
     DirectOpener opener;
-    const app::DoctorReport report = app::examine(opener);
+    DirectSpawner spawner;
+    const app::DoctorReport report = app::examine(opener, spawner);
     if (!print_result(json ? app::to_json(report) : app::to_text(report, wants_colours(), columns())))
         return kHostFailed;
     return app::exit_status(report.verdict.ability);
