@@ -85,7 +85,6 @@ Result<DiskImage> DiskImage::open(Opener& opener, const DiskConfig& config, cons
     image.path = config.path;
     image.read_only = config.read_only || config.overlay;
     image.write_through = config.cache == Cache::kWriteThrough;
-    image.queues = config.queues;
     TRY_ASSIGN(image.fd, open_file(opener, config, !image.read_only, key));
     TRY_ASSIGN(image.lock, ImageLock::take(opener, image.fd, image.path, image.read_only, key));
     TRY(measure(image, key));

@@ -12,6 +12,7 @@ SCRIPT='
 for disk in /sys/block/vd*; do eval "$(cat $disk/serial)=${disk#/sys/block/}"; done
 about() { echo "$1 $(cat /sys/block/$2/size) ro=$(cat /sys/block/$2/ro) queues=$(ls /sys/block/$2/mq | wc -l)"; }
 about grows $grows
+about holes $holes
 about fixed $fixed
 echo no 2>/dev/null >/dev/$fixed || echo "fixed is not written"
 /usr/bin/blkdiscard -o 1M -l 1M /dev/$fixed 2>/dev/null || echo "fixed is not discarded"

@@ -78,7 +78,10 @@ TEST_CASE("--disk: how it is cached, its queues, its overlay") {
     CHECK(parse_disk("a,cache=writeback").value().cache == Cache::kWriteBack);
     CHECK(parse_disk("a,ro,cache=none").value().cache == Cache::kNone);
     CHECK(parse_disk("a,cache=writethrough").value().cache == Cache::kWriteThrough);
-    CHECK(parse_disk("a").value().queues == 1);
+    CHECK(parse_disk("a").value().queues_for(1) == 1);
+    CHECK(parse_disk("a").value().queues_for(3) == 3);
+    CHECK(parse_disk("a").value().queues_for(64) == DiskConfig::kMostUnasked);
+    CHECK(parse_disk("a,queues=1").value().queues_for(64) == 1);
     CHECK(parse_disk("a,queues=16").value().queues == 16);
     CHECK_FALSE(parse_disk("a").value().overlay);
     CHECK(parse_disk("a,overlay,cache=writethrough").value().overlay);

@@ -134,7 +134,7 @@ void add_run(CLI::App& app, int& status) {
         ->add_option(
             "--disk", o.disks,
             "a raw disk image or block device: FILE[,ro][,id=NAME][,cache=writeback|none|writethrough]"
-            "[,queues=N][,overlay[=FILE]]; can be given again (default: none; writeback, 1 queue)")
+            "[,queues=N][,overlay[=FILE]]; can be given again (default: none; writeback, a queue for each vCPU up to 4)")
         ->allow_extra_args(false);
     command
         ->add_option(

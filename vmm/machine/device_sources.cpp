@@ -7,8 +7,9 @@
 namespace carrel {
 namespace {
 
-Result<DiskSource> open_disk(const DiskConfig& disk, Opener& opener) {
+Result<DiskSource> open_disk(const DiskConfig& disk, uint32_t cpus, Opener& opener) {
     TRY_ASSIGN(DiskImage image, DiskImage::open(opener, disk, "--disk"));
+    image.queues = disk.queues_for(cpus);
     const std::string name = disk.path.substr(disk.path.find_last_of('/') + 1);
     return DiskSource{std::move(image), disk.id.empty() ? name : disk.id};
 }
@@ -50,7 +51,7 @@ Result<NetSource> open_net(const NetConfig& net, const SourceServices& services)
 Result<DeviceSources> DeviceSources::open(const MachineConfig& config, const SourceServices& services) {
     DeviceSources sources;
     for (const DiskConfig& disk : config.disks) {
-        TRY_ASSIGN(DiskSource source, open_disk(disk, services.opener));
+        TRY_ASSIGN(DiskSource source, open_disk(disk, config.cpus, services.opener));
         sources.disks.push_back(std::move(source));
     }
     for (const NetConfig& net : config.nets) {
