@@ -68,6 +68,8 @@ class NetBackend {
     // Whether frames_waiting() is wanted: off while the guest gives no buffers, so that nothing spins and the
     // host's own queue fills up and drops.
     virtual void watch(unsigned pair, bool on) = 0;
+    // How many frames to receive() in one turn of the loop; frames_waiting() comes again for others.
+    virtual unsigned most_at_once() const { return 64; }
 
     // The next frame into `pieces`: its bytes with the header; -EAGAIN where there is none; another -errno.
     // Where a frame is larger than the pieces, what they hold, and the rest is lost: the device gives a byte

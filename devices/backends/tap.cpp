@@ -12,6 +12,10 @@
 #include "devices/backends/tap_offloads.h"
 
 namespace carrel {
+namespace {
+// A frame of so many bytes is one that the other side's segmentation has left whole: part of a stream.
+constexpr ssize_t kMuch = 16384;
+}  // namespace
 
 Tap::Tap(EventLoop& loop, TapInterface interface)
     : loop_(loop), interface_(std::move(interface)), queues_(interface_.queues.size()) {}
@@ -98,11 +102,14 @@ void Tap::on_gone() {
 
 ssize_t Tap::receive(unsigned pair, std::span<const iovec> pieces) {
     const ssize_t got = ::readv(fd(pair), pieces.data(), static_cast<int>(pieces.size()));
-    return got < 0 ? -errno : got;
+    if (got < 0) return -errno;
+    if (got >= kMuch) loop_.moved_much();
+    return got;
 }
 
 ssize_t Tap::send(unsigned pair, std::span<const iovec> pieces) {
     const ssize_t sent = ::writev(fd(pair), pieces.data(), static_cast<int>(pieces.size()));
+    if (sent >= kMuch) loop_.moved_much();
     if (sent >= 0) return sent;
     if (errno != EAGAIN) return -errno;
     want(pair, EPOLLOUT, true);

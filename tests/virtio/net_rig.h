@@ -47,6 +47,7 @@ class FakeBackend final : public NetBackend {
         agreed_pairs = pairs;
     }
     void watch(unsigned pair, bool on) override { watched.at(pair) = on; }
+    unsigned most_at_once() const override { return at_once; }
     ssize_t receive(unsigned pair, std::span<const iovec> pieces) override {
         ++receives;
         if (fail_receive != 0) return -fail_receive;
@@ -110,6 +111,7 @@ class FakeBackend final : public NetBackend {
     std::vector<std::deque<Bytes>> waiting;
     std::vector<bool> watched;
     uint64_t receives = 0;
+    unsigned at_once = 64;
     bool full = false;
     bool flushed = true;  // since the last frame
     std::function<void()> before_send;

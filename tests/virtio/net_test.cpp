@@ -252,3 +252,26 @@ TEST_CASE("net: a guest that sends without end gets its turns, and others theirs
     side.run_again();
     CHECK(side.backend.sent.size() == NetSide::kSize);
 }
+
+TEST_CASE("net: what comes at once for a frame that is sent is received in the same turn") {
+    NetSide side;
+    side.give(60);
+    side.backend.before_send = [&] { side.backend.offer(make_frame(98, 7)); };
+    side.put(make_frame(98));
+    side.kick(1);
+    CHECK(side.backend.waiting[0].empty());
+    CHECK(payload(side.got()) == make_frame(98, 7));
+}
+
+TEST_CASE("net: a backend that is costly to ask is asked once for each frame") {
+    NetSide side;
+    side.backend.at_once = 1;
+    side.make_device();
+    REQUIRE(side.start() == nullptr);
+    side.give(60);
+    const uint64_t before = side.backend.receives;
+    for (uint8_t i = 0; i < 3; ++i) side.backend.offer(make_frame(98, i));
+    side.backend.loop();
+    CHECK(side.backend.receives - before == 3);
+    for (uint8_t i = 0; i < 3; ++i) CHECK(payload(side.got()) == make_frame(98, i));
+}

@@ -1,6 +1,5 @@
 #include "vmm/base/event_loop.h"
 
-#include <sys/epoll.h>
 #include <sys/eventfd.h>
 
 #include <algorithm>
@@ -19,7 +18,7 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(const Clock& clock) {
     if (!epoll.valid()) return os_error(errno, "cannot create an epoll instance");
     Fd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!wake.valid()) return os_error(errno, "cannot create an eventfd");
-    epoll_event event{.events = EPOLLIN, .data = {.fd = wake.get()}};
+    epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
     if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) return os_error(errno, "epoll_ctl");
     return std::make_unique<EventLoop>(clock, std::move(epoll), std::move(wake));
 }
@@ -27,21 +26,28 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(const Clock& clock) {
 EventLoop::~EventLoop() = default;
 
 Result<void> EventLoop::watch(int fd, uint32_t events, Callback callback) {
-    epoll_event event{.events = events, .data = {.fd = fd}};
+    auto watch = std::make_unique<Watch>(Watch{std::move(callback)});
+    epoll_event event{.events = events, .data = {.ptr = watch.get()}};
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
         return os_error(errno, "cannot wait for descriptor " + std::to_string(fd));
     }
-    watches_[fd] = std::make_shared<Watch>(Watch{std::move(callback)});
+    watches_[fd] = std::move(watch);
     return {};
 }
 
 void EventLoop::change(int fd, uint32_t events) {
-    epoll_event event{.events = events, .data = {.fd = fd}};
+    const auto found = watches_.find(fd);
+    CHECK(found != watches_.end());
+    epoll_event event{.events = events, .data = {.ptr = found->second.get()}};
     CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
 }
 
 void EventLoop::unwatch(int fd) {
-    if (watches_.erase(fd) != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    auto node = watches_.extract(fd);
+    if (node.empty()) return;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    node.mapped()->ended = true;
+    if (calling_) ended_.push_back(std::move(node.mapped()));
 }
 
 uint64_t EventLoop::at(Nanoseconds deadline, Task task) {
@@ -64,10 +70,7 @@ void EventLoop::post(Task task) {
 }
 
 void EventLoop::stop() {
-    post([this] {
-        MutexLock lock(mutex_);
-        stopping_ = true;
-    });
+    post([this] { stopping_ = true; });
 }
 
 void EventLoop::run_posted() {
@@ -97,27 +100,27 @@ int EventLoop::timeout_ms() const {
     return static_cast<int>((std::min(left, kLongest) + kMillisecond - 1) / kMillisecond);
 }
 
+void EventLoop::call_all(std::span<const epoll_event> events) {
+    calling_ = true;
+    for (const epoll_event& event : events) {
+        const auto* const watch = static_cast<const Watch*>(event.data.ptr);
+        if (watch == nullptr)
+            run_posted();
+        else if (!watch->ended)
+            watch->callback(event.events);
+    }
+    calling_ = false;
+    ended_.clear();
+}
+
 void EventLoop::run() {
     std::array<epoll_event, kEventsAtOnce> events{};
-    while (true) {
-        {
-            MutexLock lock(mutex_);
-            if (stopping_) return;
-        }
+    while (!stopping_) {
         const int count = ::epoll_wait(epoll_.get(), events.data(), kEventsAtOnce, timeout_ms());
         CHECK(count >= 0 || errno == EINTR);
-        for (int i = 0; i < count; ++i) {
-            const epoll_event& event = events[static_cast<size_t>(i)];
-            if (event.data.fd == wake_.get()) {
-                run_posted();
-                continue;
-            }
-            const auto found = watches_.find(event.data.fd);
-            if (found == watches_.end()) continue;  // unwatched by an earlier callback of this round
-            const std::shared_ptr<Watch> watch = found->second;  // it may unwatch itself
-            watch->callback(event.events);
-        }
+        if (count > 0) call_all(std::span(events).first(static_cast<size_t>(count)));
         run_timers();
+        bulk_.round();
     }
 }
 

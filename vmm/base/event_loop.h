@@ -1,12 +1,16 @@
 // EventLoop: one thread that waits for many descriptors and timers (epoll).
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
+#include "vmm/base/bulk_mode.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/mutex.h"
@@ -41,6 +45,9 @@ class EventLoop {
     const Clock& clock() const { return clock_; }
     void cancel(uint64_t timer);
 
+    // A callback has moved much data: for some rounds the loop's thread doesn't take the CPU from others.
+    void moved_much() { bulk_.much(); }
+
     // Runs `task` soon on the loop's thread.
     void post(Task task) EXCLUDES(mutex_);
     void run();
@@ -49,7 +56,9 @@ class EventLoop {
   private:
     struct Watch {
         Callback callback;
+        bool ended = false;  // unwatched: an event of this round may still name it
     };
+    void call_all(std::span<const epoll_event> events) EXCLUDES(mutex_);
     void run_posted() EXCLUDES(mutex_);
     void run_timers();
     int timeout_ms() const;
@@ -57,12 +66,15 @@ class EventLoop {
     const Clock& clock_;
     Fd epoll_;
     Fd wake_;  // eventfd
-    std::map<int, std::shared_ptr<Watch>> watches_;
+    std::map<int, std::unique_ptr<Watch>> watches_;
+    std::vector<std::unique_ptr<Watch>> ended_;  // gone when the round is over: one may be unwatching itself
+    bool calling_ = false;                       // in a round
+    bool stopping_ = false;
+    BulkMode bulk_;
     std::map<std::pair<Nanoseconds, uint64_t>, Task> timers_;
     uint64_t next_timer_ = 1;
     Mutex mutex_;
     std::vector<Task> posted_ GUARDED_BY(mutex_);
-    bool stopping_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace carrel

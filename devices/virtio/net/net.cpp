@@ -23,6 +23,7 @@ uint16_t told_mtu(const NetIdentity& identity, const NetBackend& backend) {
 Net::Net(NetBackend& backend, const NetIdentity& identity)
     : backend_(backend),
       identity_(identity),
+      most_at_once_(std::min(backend.most_at_once(), kMostFrames)),
       control_(NetLimits{identity.mac, static_cast<uint16_t>(backend.pairs())}) {
     MutexLock lock(mutex_);
     for (unsigned i = 0; i < backend.pairs(); ++i) {
@@ -79,11 +80,17 @@ bool Net::turn(uint16_t queue) {
     if (queue == control_queue()) return QueuedDevice::turn(queue);
     const unsigned index = queue / 2;
     if (index >= pairs_.size()) return false;
-    if (queue % 2 != 0) return transmit(index);
     Pair& pair = *pairs_[index];
-    pair.given = pair.buffers.chains() + available(pair.receive);
-    receive(index);  // the backend comes again while there are frames
-    return false;
+    if (queue == pair.receive) {
+        pair.given = pair.buffers.chains() + available(pair.receive);
+        receive(index);  // the backend comes again while there are frames
+        return false;
+    }
+    const bool more = transmit(index);
+    // What answers at once (the host itself, another guest) has answered by now.
+    receive(index);
+    publish(pair.receive);
+    return more;
 }
 
 void Net::frames_waiting(unsigned pair) {
@@ -96,7 +103,7 @@ void Net::frames_waiting(unsigned pair) {
 void Net::receive(unsigned index) {
     Pair& pair = *pairs_[index];
     bool wanted = index < control_.pairs();
-    for (unsigned left = kMostFrames; wanted && left != 0; --left) {
+    for (unsigned left = most_at_once_; wanted && left != 0; --left) {
         wanted = provide(pair);
         if (!wanted) break;
         const ssize_t got = backend_.receive(index, pair.buffers.pieces((accepted() & kNetMergeable) != 0));

@@ -4,7 +4,8 @@
 // through a buffer of this device's. A pair of queues belongs to one of the backend's; which frame comes on
 // which is the backend's to say.
 //
-// In: chains are taken as frames come. Where there are none, the backend isn't watched until the guest has
+// In: chains are taken as frames come, which is looked for also when the guest's own have been sent: what
+// answers at once has answered then. Where there are none, the backend isn't watched until the guest has
 // made some available, so the host's queue fills up and drops, and nothing here spins or grows.
 // Out: a frame that the backend has no room for keeps its chain, and those behind it wait in the ring.
 //
@@ -85,6 +86,7 @@ class Net final : public QueuedDevice, private NetListener {
 
     NetBackend& backend_;
     const NetIdentity identity_;
+    const unsigned most_at_once_;  // frames in a turn, so that other devices have theirs
     std::vector<uint16_t> queue_sizes_;
     NetCounters counters_ GUARDED_BY(mutex_);
     NetControl control_ GUARDED_BY(mutex_);
