@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
         const SystemClock clock;
         const DiskImage image = make_image(8);
         const auto loop = EventLoop::create(clock).value();
-        const auto disk = Block::create(*loop, image, "disk", nullptr).value();
+        const auto throttle = no_limit(*loop);
+        const auto disk = Block::create(*loop, image, "disk", *throttle, nullptr).value();
         write(folder / "virtio_restore/disk-running", state_of(1, *disk, true));
     }
     // Commands of pci_fuzzer.cpp. BARs over each other, ECAM, RAM and the end; a register by the ports and by

@@ -41,7 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return 0;
     }
     static const DiskImage image = make_image(8);
-    static const auto disk = Block::create(*around.loop, image, "disk", nullptr).value();
+    static const auto throttle = no_limit(*around.loop);
+    static const auto disk = Block::create(*around.loop, image, "disk", *throttle, nullptr).value();
     run(around, *disk, bytes);
     return 0;
 }

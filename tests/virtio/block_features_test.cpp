@@ -79,7 +79,8 @@ TEST_CASE("disk, 5.2.5.2: a driver that took the feature switches the cache, a r
         const auto bytes = std::move(writer).take();
         SystemClock clock;
         const auto loop = EventLoop::create(clock).value();
-        const auto other = Block::create(*loop, side.image, "disk", nullptr).value();
+        const auto throttle = no_limit(*loop);
+        const auto other = Block::create(*loop, side.image, "disk", *throttle, nullptr).value();
         ByteReader reader(bytes);
         REQUIRE(other->restore(reader).ok());
         CHECK(write_back(*other) == 0);
@@ -217,7 +218,8 @@ TEST_CASE("disk: several queues, each told of what was its own") {
     SystemClock clock;
     const auto loop = EventLoop::create(clock).value();
     const auto memory = make_memory();
-    const auto block = Block::create(*loop, image, "disk", nullptr).value();
+    const auto throttle = no_limit(*loop);
+    const auto block = Block::create(*loop, image, "disk", *throttle, nullptr).value();
     CHECK((block->features() & kBlockQueues) != 0);
     CHECK(block->queue_sizes().size() == 4);
     CHECK(config<uint16_t>(*block, 34) == 4);
@@ -251,7 +253,8 @@ TEST_CASE("disk: by threads, where there is no io_uring") {
     } events;
     auto threads = DiskThreads::create({&file, 1}, 256).value();
     auto requests = std::make_unique<DiskRequests>(image, std::move(threads), uint16_t{256});
-    Block block(*loop, image, "disk", nullptr, std::move(requests));
+    const auto throttle = no_limit(*loop);
+    Block block(*loop, image, "disk", *throttle, nullptr, std::move(requests));
     const auto memory = make_memory();
     block.connect(*memory, events);
     const auto driver = make_driver(*memory, 128, kRings);

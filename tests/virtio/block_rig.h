@@ -45,6 +45,10 @@ inline DiskImage make_image(uint64_t sectors, bool read_only = false) {
     return image;
 }
 
+inline std::unique_ptr<Throttle> no_limit(EventLoop& loop) {
+    return Throttle::create(loop, {}).value();
+}
+
 class BlockSide final : private DeviceEvents {
   public:
     static constexpr uint64_t kHeaderAt = kData, kStatusAt = kData + 0x100, kBufferAt = kData + 0x1000;
@@ -52,7 +56,7 @@ class BlockSide final : private DeviceEvents {
     explicit BlockSide(DiskImage disk, std::string id = "disk", uint16_t size = 128, bool packed = false)
         : image(std::move(disk)),
           rings{.packed = packed, .event_idx = false, .indirect = true},
-          block(Block::create(*loop, image, std::move(id), &log).value()),
+          block(Block::create(*loop, image, std::move(id), *throttle, &log).value()),
           event_(block->event_fd()),
           driver(make_driver(*memory, size, rings)) {
         block->connect(*memory, *this);
@@ -117,7 +121,7 @@ class BlockSide final : private DeviceEvents {
         header(type, sector);
         driver->poke<uint8_t>(kStatusAt, 0xff);
         Buffers buffers{{kHeaderAt, 16}};
-        if (length != 0) buffers.push_back({kBufferAt, length, type != kBlockOut});
+        if (length != 0) buffers.push_back({kBufferAt, length, type == kBlockIn || type == kBlockGetId});
         buffers.push_back({kStatusAt, 1, true});
         driver->add(buffers);
         last = send();
@@ -142,6 +146,7 @@ class BlockSide final : private DeviceEvents {
     SystemClock clock;
     Log log{STDOUT_FILENO, LogLevel::kError};
     std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();
+    std::unique_ptr<Throttle> throttle = no_limit(*loop);
     std::unique_ptr<GuestMemory> memory = make_memory();
     DiskImage image;
     const QueueFeatures rings;

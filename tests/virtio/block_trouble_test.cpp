@@ -230,7 +230,10 @@ TEST_CASE("disk: behind PCI, moved to another instance in the middle of traffic,
         make_driver(*around.memory, 256, {.packed = false, .event_idx = true, .indirect = true});
     struct Instance {
         Instance(Surroundings& s, const DiskImage& i)
-            : block(Block::create(*s.loop, i, "disk", nullptr).value()), side(s, *block) {}
+            : throttle(no_limit(*s.loop)),
+              block(Block::create(*s.loop, i, "disk", *throttle, nullptr).value()),
+              side(s, *block) {}
+        std::unique_ptr<Throttle> throttle;
         std::unique_ptr<Block> block;
         PciSide side;
     };

@@ -133,8 +133,12 @@ class NetSide final : private DeviceEvents {
     // A buffer that fits a frame of the wire.
     static constexpr uint32_t kBuffer = 1536;
 
-    explicit NetSide(uint64_t accept = kAll, unsigned pairs = 1, bool packed = false)
-        : backend(pairs), accepted(accept) {
+    explicit NetSide(uint64_t accept = kAll, unsigned pairs = 1, bool packed = false,
+                     const RateConfig& rate = {})
+        : receive_throttle(Throttle::create(*loop, rate).value()),
+          send_throttle(Throttle::create(*loop, rate).value()),
+          backend(pairs),
+          accepted(accept) {
         rings = {.packed = packed, .event_idx = false, .indirect = true};
         if (packed) accepted |= kRingPacked;
         make_device();
@@ -146,7 +150,8 @@ class NetSide final : private DeviceEvents {
 
     static uint64_t shift(uint16_t queue) { return queue * uint64_t{0x1000}; }
     void make_device() {
-        auto fresh = std::make_unique<Net>(backend, NetIdentity{kOwn, 0});
+        auto fresh = std::make_unique<Net>(backend, NetIdentity{kOwn, 0},
+                                           NetThrottles{*receive_throttle, *send_throttle});
         net = std::move(fresh);  // the new one attaches before the old one goes
         net->connect(*memory, *this);
     }
@@ -242,6 +247,9 @@ class NetSide final : private DeviceEvents {
         return out;
     }
 
+    ManualClock clock;
+    std::unique_ptr<EventLoop> loop = EventLoop::create(clock).value();  // the throttles'
+    std::unique_ptr<Throttle> receive_throttle, send_throttle;
     std::unique_ptr<GuestMemory> memory = make_memory();
     FakeBackend backend;
     uint64_t accepted;

@@ -43,10 +43,13 @@ TEST_CASE("net: what the backend can't keep isn't offered") {
     FakeBackend backend;
     backend.offered = kNetCsum | feature(60) | kNetMultiqueue;
     backend.mtu_ = 0;
-    const Net net(backend, NetIdentity{kOwn, 0});
+    ManualClock clock;
+    const auto loop = EventLoop::create(clock).value();
+    const auto throttle = Throttle::create(*loop, {}).value();
+    const Net net(backend, NetIdentity{kOwn, 0}, {*throttle, *throttle});
     CHECK(net.features() == (kNetCsum | kNetMac | kNetStatus | kNetMergeable | kNetCtrl | kNetCtrlRx |
                              kNetCtrlRxExtra | kNetCtrlMac));
-    const Net told(backend, NetIdentity{kOwn, 9000});
+    const Net told(backend, NetIdentity{kOwn, 9000}, {*throttle, *throttle});
     CHECK((told.features() & kNetMtu) != 0);
 }
 

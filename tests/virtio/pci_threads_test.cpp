@@ -91,7 +91,8 @@ TEST_CASE("virtio-pci: three vCPUs and the device's thread at once, with a disk"
     if (!uring_here()) return;
     Surroundings around;
     const DiskImage image = make_image(64);
-    const auto disk = Block::create(*around.loop, image, "disk", nullptr).value();
+    const auto throttle = no_limit(*around.loop);
+    const auto disk = Block::create(*around.loop, image, "disk", *throttle, nullptr).value();
     misuse_by_all(*disk, around, LoopRunner::create(*around.loop, *disk).value());
 }
 
@@ -99,7 +100,8 @@ TEST_CASE("virtio-pci: three vCPUs and the device's thread at once, with a disk 
     if (!uring_here()) return;
     Surroundings around;
     const DiskImage image = make_image(64);
-    const auto disk = Block::create(*around.loop, image, "disk", nullptr).value();
+    const auto throttle = no_limit(*around.loop);
+    const auto disk = Block::create(*around.loop, image, "disk", *throttle, nullptr).value();
     misuse_by_all(*disk, around, ThreadRunner::start("disk-0", *disk).value());
 }
 
@@ -107,7 +109,8 @@ TEST_CASE("virtio-pci: a disk on a thread of its own serves requests while nobod
     if (!uring_here()) return;
     Surroundings around;
     const DiskImage image = make_image(64);
-    const auto disk = Block::create(*around.loop, image, "disk", nullptr).value();
+    const auto throttle = no_limit(*around.loop);
+    const auto disk = Block::create(*around.loop, image, "disk", *throttle, nullptr).value();
     PciSide side(around, *disk, ThreadRunner::start("disk-0", *disk).value());
     REQUIRE(side.negotiate(kVersion1));
     const auto driver = make_driver(*around.memory, 16, {});

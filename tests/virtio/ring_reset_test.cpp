@@ -214,7 +214,8 @@ TEST_CASE("ring reset: a disk's requests have ended when its queue is reset") {
     if (!uring_here()) return;
     Surroundings around;
     const DiskImage image = make_image(64);
-    auto disk = Block::create(*around.loop, image, "disk", nullptr).value();
+    const auto throttle = no_limit(*around.loop);
+    auto disk = Block::create(*around.loop, image, "disk", *throttle, nullptr).value();
     MmioSide side(around, *disk);
     auto driver = make_driver(*around.memory, kSize, kPlain);
     REQUIRE(side.start(*driver, kRingReset) == kRunning);

@@ -61,6 +61,19 @@ TEST_CASE("--disk: what isn't understood is refused by its word, never ignored")
                              "a,ro,overlay",
                              "a,overlay=b,ro",
                              "a,overlay,cache=none",
+                             "a,bps=",
+                             "a,bps=0",
+                             "a,bps=fast",
+                             "a,bps=1048577T",
+                             "a,ops=",
+                             "a,ops=0",
+                             "a,ops=-1",
+                             "a,ops=1K",
+                             "a,ops=4294967296",
+                             "a,burst=10ms",
+                             "a,bps=1M,burst=",
+                             "a,bps=1M,burst=4ms",
+                             "a,bps=1M,burst=61s",
                              "a,cache"}) {
         INFO("'" << text << "'");
         const auto result = parse_disk(text);
@@ -87,6 +100,15 @@ TEST_CASE("--disk: how it is cached, its queues, its overlay") {
     CHECK(parse_disk("a,overlay,cache=writethrough").value().overlay);
     CHECK(parse_disk("a,overlay=b,,c").value().overlay_path == "b,c");
     CHECK(parse_disk("a,overlay=b").value().overlay);
+}
+
+TEST_CASE("--disk: what it may do in a second") {
+    CHECK_FALSE(parse_disk("a").value().rate.limits());
+    CHECK(parse_disk("a,bps=100M").value().rate == RateConfig{100 * kMiB, 0, {}});
+    CHECK(parse_disk("a,ops=500,ro").value().rate == RateConfig{0, 500, {}});
+    CHECK(parse_disk("a,burst=1s,bps=1,ops=1").value().rate == RateConfig{1, 1, kSecond});
+    CHECK(parse_disk("a,bps=1048576T").value().rate.bytes == RateConfig::kMost);
+    CHECK(RateConfig{}.burst_or_default() == 10 * kMillisecond);
 }
 
 TEST_CASE("--disk: an id has at most 20 characters") {

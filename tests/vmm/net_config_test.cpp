@@ -41,6 +41,12 @@ TEST_CASE("--net: address, MTU and queues, in any order") {
     CHECK(parse_net("user,mtu=65535").value().mtu == 65535);
 }
 
+TEST_CASE("--net: what each direction may do in a second") {
+    CHECK_FALSE(parse_net("user").value().rate.limits());
+    const NetConfig net = parse_net("tap=tap0,bps=10M,ops=1000,burst=50ms,queues=2").value();
+    CHECK(net.rate == RateConfig{10 * kMiB, 1000, 50 * kMillisecond});
+}
+
 TEST_CASE("--net: what isn't understood is refused by its word, never ignored") {
     for (const char* text : {"",
                              ",",
@@ -57,6 +63,10 @@ TEST_CASE("--net: what isn't understood is refused by its word, never ignored") 
                              "tapfd=-1",
                              "tapfd=x",
                              "tapfd=3x",
+                             "user,bps=0",
+                             "user,ops=many",
+                             "user,burst=1s",
+                             "user,ops=1,burst=1ms",
                              "tapfd=4294967299",
                              "user=",
                              "user=1",

@@ -7,11 +7,12 @@
 namespace carrel {
 namespace {
 
-Result<DiskSource> open_disk(const DiskConfig& disk, uint32_t cpus, Opener& opener) {
-    TRY_ASSIGN(DiskImage image, DiskImage::open(opener, disk, "--disk"));
+Result<DiskSource> open_disk(const DiskConfig& disk, uint32_t cpus, const SourceServices& services) {
+    TRY_ASSIGN(DiskImage image, DiskImage::open(services.opener, disk, "--disk"));
     image.queues = disk.queues_for(cpus);
     const std::string name = disk.path.substr(disk.path.find_last_of('/') + 1);
-    return DiskSource{std::move(image), disk.id.empty() ? name : disk.id};
+    TRY_ASSIGN(auto throttle, virtio::Throttle::create(services.io, disk.rate));
+    return DiskSource{std::move(image), disk.id.empty() ? name : disk.id, std::move(throttle)};
 }
 
 Result<std::unique_ptr<NetBackend>> open_backend(const NetConfig& net, const SourceServices& services) {
@@ -43,7 +44,9 @@ Result<std::unique_ptr<NetBackend>> open_backend(const NetConfig& net, const Sou
 Result<NetSource> open_net(const NetConfig& net, const SourceServices& services) {
     CHECK(net.mac.has_value());  // chosen when the guest was made
     TRY_ASSIGN(auto backend, open_backend(net, services));
-    return NetSource{std::move(backend), *net.mac, net.mtu};
+    TRY_ASSIGN(auto receive, virtio::Throttle::create(services.io, net.rate));
+    TRY_ASSIGN(auto send, virtio::Throttle::create(services.io, net.rate));
+    return NetSource{std::move(backend), *net.mac, net.mtu, std::move(receive), std::move(send)};
 }
 
 }  // namespace
@@ -51,7 +54,7 @@ Result<NetSource> open_net(const NetConfig& net, const SourceServices& services)
 Result<DeviceSources> DeviceSources::open(const MachineConfig& config, const SourceServices& services) {
     DeviceSources sources;
     for (const DiskConfig& disk : config.disks) {
-        TRY_ASSIGN(DiskSource source, open_disk(disk, config.cpus, services.opener));
+        TRY_ASSIGN(DiskSource source, open_disk(disk, config.cpus, services));
         sources.disks.push_back(std::move(source));
     }
     for (const NetConfig& net : config.nets) {

@@ -9,6 +9,7 @@
 #include "devices/backends/disk_image.h"
 #include "devices/backends/net_backend.h"
 #include "devices/backends/net_switch.h"
+#include "devices/virtio/throttle.h"
 #include "vmm/base/event_loop.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
@@ -21,6 +22,7 @@ namespace carrel {
 struct DiskSource {
     DiskImage image;
     std::string id;
+    std::unique_ptr<virtio::Throttle> throttle;  // its limit may be changed by any thread
 };
 
 // Where a guest's network interface leads to.
@@ -28,6 +30,7 @@ struct NetSource {
     std::unique_ptr<NetBackend> backend;
     MacAddress mac{};
     uint16_t mtu = 0;  // 0: the backend's
+    std::unique_ptr<virtio::Throttle> receive, send;
 };
 
 // What they are opened with; all of it outlives them.

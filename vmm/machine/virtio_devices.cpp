@@ -37,13 +37,15 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
         case DeviceKind::kDisk: {
             CHECK(place.slot < sources.disks.size());
             const DiskSource& disk = sources.disks[place.slot];
-            TRY_ASSIGN(device, virtio::Block::create(wiring_.io, disk.image, disk.id, &wiring_.log));
+            TRY_ASSIGN(device,
+                       virtio::Block::create(wiring_.io, disk.image, disk.id, *disk.throttle, &wiring_.log));
             break;
         }
         case DeviceKind::kNet: {
             CHECK(place.slot < sources.nets.size());
             const NetSource& net = sources.nets[place.slot];
-            auto made = std::make_unique<virtio::Net>(*net.backend, virtio::NetIdentity{net.mac, net.mtu});
+            auto made = std::make_unique<virtio::Net>(*net.backend, virtio::NetIdentity{net.mac, net.mtu},
+                                                      virtio::NetThrottles{*net.receive, *net.send});
             nets_.push_back(made.get());
             device = std::move(made);
             break;

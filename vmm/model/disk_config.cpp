@@ -9,8 +9,8 @@ namespace carrel {
 namespace {
 
 constexpr const char* kForm =
-    "write FILE[,ro][,id=NAME][,cache=writeback|none|writethrough][,queues=N][,overlay[=FILE]]; a comma in a "
-    "file's name twice";
+    "write FILE[,ro][,id=NAME][,cache=writeback|none|writethrough][,queues=N][,overlay[=FILE]]"
+    "[,bps=SIZE][,ops=N][,burst=TIME]; a comma in a file's name twice";
 constexpr size_t kLongestId = 20;  // VIRTIO 1.3, 5.2.6
 
 Result<DiskConfig::Cache> parse_cache(const std::string& text) {
@@ -30,6 +30,8 @@ Result<uint16_t> parse_queues(const std::string& text) {
 }
 
 Result<void> parse_word(DiskConfig& disk, const std::string& word) {
+    TRY_ASSIGN(const bool rate, parse_rate(word, "--disk", disk.rate));
+    if (rate) return {};
     if (word == "ro") {
         disk.read_only = true;
     } else if (word == "overlay") {
@@ -47,7 +49,9 @@ Result<void> parse_word(DiskConfig& disk, const std::string& word) {
     } else if (const auto queues = value_of(word, "queues")) {
         TRY_ASSIGN(disk.queues, parse_queues(*queues));
     } else {
-        return usage_error("--disk: '" + word + "' is none of ro, id=, cache=, queues= and overlay", kForm);
+        return usage_error(
+            "--disk: '" + word + "' is none of ro, id=, cache=, queues=, overlay, bps=, ops= and burst=",
+            kForm);
     }
     return {};
 }
@@ -58,7 +62,7 @@ Result<void> check_together(const DiskConfig& disk) {
     if (disk.overlay && disk.cache == DiskConfig::Cache::kNone)
         return usage_error("--disk: an overlay is written through the page cache, cache=none can't be had",
                            "leave out one of the two");
-    return {};
+    return check_rate(disk.rate, "--disk");
 }
 
 }  // namespace

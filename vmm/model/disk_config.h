@@ -6,6 +6,7 @@
 #include <string>
 
 #include "vmm/base/result.h"
+#include "vmm/model/rate_config.h"
 
 namespace carrel {
 
@@ -23,6 +24,7 @@ struct DiskConfig {
     uint16_t queues = 0;  // 0: as queues_for() has it
     bool overlay = false;
     std::string overlay_path;  // empty: gone afterwards
+    RateConfig rate;
     bool operator==(const DiskConfig&) const = default;
 
     static constexpr uint16_t kMostQueues = 16;

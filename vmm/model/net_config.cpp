@@ -12,8 +12,8 @@ namespace carrel {
 namespace {
 
 constexpr const char* kForm =
-    "write tap=NAME, tapfd=N, user or switch=NAME, then [,mac=MAC][,mtu=N][,queues=N]; user also takes "
-    "[,tcp=PORT:GUEST-PORT][,udp=…]";
+    "write tap=NAME, tapfd=N, user or switch=NAME, then [,mac=MAC][,mtu=N][,queues=N][,bps=SIZE][,ops=N]"
+    "[,burst=TIME]; user also takes [,tcp=PORT:GUEST-PORT][,udp=…]";
 constexpr size_t kLongestInterface = 15;  // IFNAMSIZ, with its end
 // VIRTIO 1.3, 5.1.4.1: an IPv4 router's least, and all that the field holds.
 constexpr unsigned kLeastMtu = 68, kMostMtu = 65535;
@@ -82,6 +82,8 @@ Result<void> add_forward(NetConfig& net, PortForward::Protocol protocol, const s
 }
 
 Result<void> parse_option(NetConfig& net, const std::string& word) {
+    TRY_ASSIGN(const bool rate, parse_rate(word, "--net", net.rate));
+    if (rate) return {};
     if (const auto mac = value_of(word, "mac")) {
         TRY_ASSIGN(net.mac, parse_mac(*mac));
     } else if (const auto mtu = value_of(word, "mtu")) {
@@ -93,7 +95,9 @@ Result<void> parse_option(NetConfig& net, const std::string& word) {
     } else if (const auto queues = value_of(word, "queues")) {
         TRY_ASSIGN(net.queues, number_between(*queues, "queues", 1, NetConfig::kMostQueues));
     } else {
-        return usage_error("--net: '" + word + "' is none of mac=MAC, mtu=N, queues=N, tcp=PORT and udp=PORT",
+        return usage_error("--net: '" + word +
+                               "' is none of mac=MAC, mtu=N, queues=N, bps=SIZE, ops=N, "
+                               "burst=TIME, tcp=PORT and udp=PORT",
                            kForm);
     }
     return {};
@@ -140,6 +144,7 @@ Result<NetConfig> parse_net(const std::string& text) {
     NetConfig net;
     TRY(parse_kind(net, words.front()));
     for (size_t i = 1; i < words.size(); ++i) TRY(parse_option(net, words[i]));
+    TRY(check_rate(net.rate, "--net"));
     const bool one = net.kind != NetConfig::Kind::kTap;
     if (one && net.queues > 1)
         return usage_error(

@@ -10,6 +10,7 @@
 
 #include "vmm/base/result.h"
 #include "vmm/model/port_forward.h"
+#include "vmm/model/rate_config.h"
 
 namespace carrel {
 
@@ -35,14 +36,15 @@ struct NetConfig {
     uint16_t mtu = 0;                   // 0: what the backend says
     uint16_t queues = 1;                // pairs of them
     std::vector<PortForward> forwards;  // kUser
+    RateConfig rate;                    // of each direction
     bool operator==(const NetConfig&) const = default;
 
     static constexpr uint16_t kMostQueues = 8;
 };
 
 // Checked by itself; the error names the key as `carrel run` spells it.
-Result<NetConfig> parse_net(const std::string& text);  // KIND[,mac=MAC][,mtu=N][,queues=N], and
-                                                       // user[,tcp=[ADDRESS/]PORT[:GUEST-PORT]]…[,udp=…]…
+Result<NetConfig> parse_net(const std::string& text);  // KIND[,mac=MAC][,mtu=N][,queues=N][,bps=SIZE][,ops=N][,burst=TIME],
+                                                       // and user[,tcp=[ADDRESS/]PORT[:GUEST-PORT]]…[,udp=…]…
 Result<MacAddress> parse_mac(const std::string& text);
 std::string mac_text(const MacAddress& mac);  // 02:00:5e:10:00:01
 // One for who gave none: random, locally administered (IEEE 802, 8.2.2), nobody's multicast.

@@ -1,5 +1,7 @@
 #include "devices/virtio/block/block.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -18,20 +20,21 @@ constexpr Nanoseconds kDrainSlice = kMillisecond / 10;
 }  // namespace
 
 Result<std::unique_ptr<Block>> Block::create(EventLoop& loop, const DiskImage& image, std::string id,
-                                             Log* log) {
+                                             Throttle& throttle, Log* log) {
     const auto places = static_cast<uint16_t>(image.queues * kQueueSize);
     TRY_ASSIGN(auto disk, DiskRequests::create(image, places));
-    auto block = std::make_unique<Block>(loop, image, std::move(id), log, std::move(disk));
+    auto block = std::make_unique<Block>(loop, image, std::move(id), throttle, log, std::move(disk));
     block->look_at_size();
     return block;
 }
 
-Block::Block(EventLoop& loop, const DiskImage& image, std::string id, Log* log,
+Block::Block(EventLoop& loop, const DiskImage& image, std::string id, Throttle& throttle, Log* log,
              std::unique_ptr<DiskRequests> disk)
     : loop_(loop),
       image_(image),
       id_(std::move(id)),
       queue_sizes_(image.queues, kQueueSize),
+      throttle_(throttle),
       disk_(std::move(disk)),
       trouble_(image.path, log),
       pending_(queue_sizes_.size() * kQueueSize),
@@ -41,9 +44,11 @@ Block::Block(EventLoop& loop, const DiskImage& image, std::string id, Log* log,
       told_bytes_(image.bytes) {
     MutexLock lock(mutex_);
     std::iota(free_.begin(), free_.end(), uint16_t{0});
+    throttle_.attach(*this);
 }
 
 Block::~Block() {
+    throttle_.detach(*this);
     reset();
     if (timer_) loop_.cancel(*timer_);
     MutexLock lock(mutex_);
@@ -86,6 +91,8 @@ void Block::serve(uint16_t queue, DescriptorChain chain) {
     if (request.header.type == kBlockGetId) return get_id(chain, request);
     const BlockStatus status = judge(chain, request);
     if (status != kBlockOk) return answer(chain, request, status, 0);
+    if (throttle_.limited()) [[unlikely]]
+        throttle_.take(moved_bytes(request));
     if (const auto error = disk_->now(ask_for(request))) return finish(chain, request, *error);
     start(queue, std::move(chain), std::move(request));
 }
@@ -156,6 +163,12 @@ DiskRequest Block::ask_for(const BlockRequest& request) const {
     return ask;
 }
 
+// Discards and zeroes move nothing: they are offered only where the host needn't write them.
+uint32_t Block::moved_bytes(const BlockRequest& request) {
+    const bool moves = request.header.type == kBlockIn || request.header.type == kBlockOut;
+    return moves ? request.data_bytes : 0;
+}
+
 // There is a free place: the queues have no more chains than these.
 void Block::start(uint16_t queue, DescriptorChain chain, BlockRequest request) {
     const uint16_t place = free_.back();
@@ -168,7 +181,23 @@ void Block::end_turn(uint16_t queue) {
     if (!disk_->submit()) events().again(queue);
 }
 
+// The doorbell of the device's own thread.
+void Block::go_on() {
+    goes_on_.store(true, std::memory_order_release);
+    const uint64_t one = 1;
+    (void)!::write(event_fd(), &one, sizeof one);
+}
+
+// Each time another one first: it may use up all that has come in meanwhile.
+void Block::notify_all() {
+    const size_t queues = queue_sizes_.size();
+    first_ = (first_ + 1) % queues;
+    for (size_t i = 0; i < queues; ++i) notify(static_cast<uint16_t>((first_ + i) % queues));
+}
+
 void Block::wake() {
+    if (goes_on_.load(std::memory_order_relaxed)) [[unlikely]]
+        if (goes_on_.exchange(false)) notify_all();
     MutexLock lock(mutex_);
     if (disk_->under_way() == 0) return;
     // Not active: what a reset couldn't wait for ends now, in memory that isn't the disk's any more.

@@ -8,9 +8,13 @@
 // An image that grows is looked at every two seconds: a watch (inotify) would wake us at each write of our
 // own.
 //
+// A rate limit counts what is started: each request, and the bytes that it reads or writes. What has to wait
+// does so in its ring, all queues alike.
+//
 // Missing: secure erase, lifetime and zones.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,17 +25,18 @@
 #include "devices/backends/disk_trouble.h"
 #include "devices/virtio/block/block_request.h"
 #include "devices/virtio/queued_device.h"
+#include "devices/virtio/throttle.h"
 #include "vmm/base/event_loop.h"
 
 namespace carrel::virtio {
 
-class Block final : public QueuedDevice {
+class Block final : public QueuedDevice, private ThrottleListener {
   public:
-    // `loop` is for its timers, and where it is made and destroyed; it, `image` and `log` (which may be null)
-    // outlive it. `id`: at most 20 characters, for the guest's /dev/disk/by-id.
+    // `loop` is for its timers, and where it is made and destroyed; it, `image`, `throttle` and `log` (which
+    // may be null) outlive it. `id`: at most 20 characters, for the guest's /dev/disk/by-id.
     static Result<std::unique_ptr<Block>> create(EventLoop& loop, const DiskImage& image, std::string id,
-                                                 Log* log);
-    Block(EventLoop& loop, const DiskImage& image, std::string id, Log* log,
+                                                 Throttle& throttle, Log* log);
+    Block(EventLoop& loop, const DiskImage& image, std::string id, Throttle& throttle, Log* log,
           std::unique_ptr<DiskRequests> disk);  // use create()
     ~Block() override;
 
@@ -57,13 +62,17 @@ class Block final : public QueuedDevice {
         uint16_t queue;
     };
 
+    bool wants(uint16_t) override REQUIRES(mutex_) { return throttle_.open(); }
     void serve(uint16_t queue, DescriptorChain chain) override REQUIRES(mutex_);
     void end_turn(uint16_t queue) override REQUIRES(mutex_);
     bool drain(bool abandon, Nanoseconds limit) override REQUIRES(mutex_);
     void power_on() override REQUIRES(mutex_);
+    void go_on() override;
+    void notify_all() EXCLUDES(mutex_);
     void look_at_size() EXCLUDES(mutex_);
     void start(uint16_t queue, DescriptorChain chain, BlockRequest request) REQUIRES(mutex_);
     DiskRequest ask_for(const BlockRequest& request) const REQUIRES(mutex_);
+    static uint32_t moved_bytes(const BlockRequest& request);
     void reap(bool abandon) REQUIRES(mutex_);
     void publish_ended() REQUIRES(mutex_);
     void finish(DescriptorChain& chain, const BlockRequest& request, int error) REQUIRES(mutex_);
@@ -80,8 +89,11 @@ class Block final : public QueuedDevice {
     const DiskImage& image_;
     const std::string id_;
     const std::vector<uint16_t> queue_sizes_;
+    Throttle& throttle_;
     const std::unique_ptr<DiskRequests> disk_;
-    std::optional<uint64_t> timer_;  // of look_at_size()
+    std::atomic<bool> goes_on_{false};  // the throttle is open again
+    size_t first_ = 0;                  // of the queues, when it is; the device's thread's
+    std::optional<uint64_t> timer_;     // of look_at_size()
     DiskTrouble trouble_ GUARDED_BY(mutex_);
     std::vector<std::optional<Pending>> pending_ GUARDED_BY(mutex_);
     std::vector<uint16_t> free_ GUARDED_BY(mutex_);  // places in it

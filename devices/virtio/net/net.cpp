@@ -20,9 +20,10 @@ uint16_t told_mtu(const NetIdentity& identity, const NetBackend& backend) {
 
 }  // namespace
 
-Net::Net(NetBackend& backend, const NetIdentity& identity)
+Net::Net(NetBackend& backend, const NetIdentity& identity, const NetThrottles& throttles)
     : backend_(backend),
       identity_(identity),
+      throttles_(throttles),
       most_at_once_(std::min(backend.most_at_once(), kMostFrames)),
       control_(NetLimits{identity.mac, static_cast<uint16_t>(backend.pairs())}) {
     MutexLock lock(mutex_);
@@ -32,10 +33,14 @@ Net::Net(NetBackend& backend, const NetIdentity& identity)
     }
     queue_sizes_.push_back(kControlSize);
     backend_.attach(*this);
+    throttles_.receive.attach(*this);
+    throttles_.send.attach(*this);
 }
 
 Net::~Net() {
     backend_.detach(*this);
+    throttles_.receive.detach(*this);
+    throttles_.send.detach(*this);
     reset();
 }
 
@@ -104,7 +109,7 @@ void Net::receive(unsigned index) {
     Pair& pair = *pairs_[index];
     bool wanted = index < control_.pairs();
     for (unsigned left = most_at_once_; wanted && left != 0; --left) {
-        wanted = provide(pair);
+        wanted = throttles_.receive.open() && provide(pair);
         if (!wanted) break;
         const ssize_t got = backend_.receive(index, pair.buffers.pieces((accepted() & kNetMergeable) != 0));
         if (got == -EAGAIN) break;
@@ -157,8 +162,11 @@ void Net::deliver(Pair& pair, size_t bytes) {
     // 5.1.6.4.1; the host tells of checksums that it has seen to be right without being asked.
     if ((control_.offloads() & kNetGuestCsum) == 0) buffers.header().flags = 0;
     buffers.complete(static_cast<uint32_t>(bytes));
+    const size_t frame = bytes - sizeof(NetHeader);
     ++counters_.received;
-    counters_.received_bytes += bytes - sizeof(NetHeader);
+    counters_.received_bytes += frame;
+    if (throttles_.receive.limited()) [[unlikely]]
+        throttles_.receive.take(frame);
 }
 
 // A frame that came before the driver said what it takes (5.1.6.4.1: it must not see what it hasn't
@@ -193,6 +201,7 @@ bool Net::transmit(unsigned index) {
 bool Net::send_frames(unsigned index) {
     Pair& pair = *pairs_[index];
     for (unsigned left = kMostFrames; left != 0; --left) {
+        if (!throttles_.send.open()) return false;
         auto chain = pair.waiting ? std::exchange(pair.waiting, std::nullopt) : take(pair.transmit);
         if (!chain) return false;
         const size_t pieces = lay_out(*chain);
@@ -215,15 +224,29 @@ bool Net::send_frames(unsigned index) {
 void Net::count_sent(ssize_t sent) {
     if (sent < 0) {
         ++counters_.send_errors;
-    } else {
-        ++counters_.sent;
-        counters_.sent_bytes += static_cast<size_t>(sent) - sizeof(NetHeader);
+        return;
     }
+    const size_t frame = static_cast<size_t>(sent) - sizeof(NetHeader);
+    ++counters_.sent;
+    counters_.sent_bytes += frame;
+    if (throttles_.send.limited()) [[unlikely]]
+        throttles_.send.take(frame);
 }
 
 NetCounters Net::counters() const {
     MutexLock lock(mutex_);
     return counters_;
+}
+
+// Each time another pair first: it may use up all that has come in meanwhile.
+void Net::go_on() {
+    const size_t pairs = queue_sizes_.size() / 2;  // and the control queue
+    first_ = (first_ + 1) % pairs;
+    for (size_t i = 0; i < pairs; ++i) {
+        const auto pair = static_cast<uint16_t>((first_ + i) % pairs);
+        notify(static_cast<uint16_t>(2 * pair));
+        notify(static_cast<uint16_t>(2 * pair + 1));
+    }
 }
 
 // The frame in `list_`, its headers copied: how many pieces. 0: it isn't one.

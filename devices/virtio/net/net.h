@@ -9,6 +9,10 @@
 // made some available, so the host's queue fills up and drops, and nothing here spins or grows.
 // Out: a frame that the backend has no room for keeps its chain, and those behind it wait in the ring.
 //
+// A rate limit counts frames and their bytes, each direction by itself: those that the guest was given, and
+// those that it has sent. While no more may go out they wait in their ring; while none may come in the
+// backend isn't watched.
+//
 // Missing: VLAN filters, VIRTIO_NET_F_GUEST_ANNOUNCE, RSS and hash reports, notification coalescing.
 #pragma once
 
@@ -22,6 +26,7 @@
 #include "devices/virtio/net/net_counters.h"
 #include "devices/virtio/net/receive_buffers.h"
 #include "devices/virtio/queued_device.h"
+#include "devices/virtio/throttle.h"
 
 namespace carrel::virtio {
 
@@ -31,10 +36,17 @@ struct NetIdentity {
     uint16_t mtu = 0;  // 0: the backend's
 };
 
-class Net final : public QueuedDevice, private NetListener {
+// Of the same loop as the backend.
+struct NetThrottles {
+    Throttle& receive;
+    Throttle& send;
+};
+
+class Net final : public QueuedDevice, private NetListener, private ThrottleListener {
   public:
-    // `backend` outlives it. Made and destroyed on the backend's thread, or while that doesn't run.
-    Net(NetBackend& backend, const NetIdentity& identity);
+    // `backend` and `throttles` outlive it. Made and destroyed on the backend's thread, or while that doesn't
+    // run.
+    Net(NetBackend& backend, const NetIdentity& identity, const NetThrottles& throttles);
     ~Net() override;
 
     std::string_view name() const override { return "virtio-net"; }
@@ -71,6 +83,8 @@ class Net final : public QueuedDevice, private NetListener {
     void frames_waiting(unsigned pair) override EXCLUDES(mutex_);
     void room(unsigned pair) override EXCLUDES(mutex_);
     void link_changed() override EXCLUDES(mutex_);
+    // ThrottleListener
+    void go_on() override EXCLUDES(mutex_);
 
     uint16_t control_queue() const REQUIRES(mutex_);
     void agree() REQUIRES(mutex_);
@@ -86,8 +100,10 @@ class Net final : public QueuedDevice, private NetListener {
 
     NetBackend& backend_;
     const NetIdentity identity_;
+    const NetThrottles throttles_;
     const unsigned most_at_once_;  // frames in a turn, so that other devices have theirs
     std::vector<uint16_t> queue_sizes_;
+    size_t first_ = 0;  // of the pairs, when a throttle opens
     NetCounters counters_ GUARDED_BY(mutex_);
     NetControl control_ GUARDED_BY(mutex_);
     std::vector<std::unique_ptr<Pair>> pairs_ GUARDED_BY(mutex_);
