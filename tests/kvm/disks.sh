@@ -27,6 +27,11 @@ check 'disks: an id that is too long' refused 'longer than 20' "$scratch/image,i
 
 check 'disks: an unknown cache' refused 'none of writeback' "$scratch/image,cache=unsafe"
 check 'disks: too many queues' refused 'not between 1 and 16' "$scratch/image,queues=17"
+check 'disks: a limit of nothing' refused 'bps=0 is not a size above zero' "$scratch/image,bps=0"
+check 'disks: a limit that is no size' refused 'bps=fast is not a size' "$scratch/image,bps=fast"
+check 'disks: a limit that is no number' refused 'ops=1K is not a number' "$scratch/image,ops=1K"
+check 'disks: a burst that is too short' refused 'not a time between 5ms and 60s' "$scratch/image,bps=1M,burst=1ms"
+check 'disks: a burst of no limit' refused 'belongs to a limit' "$scratch/image,burst=1s"
 check 'disks: an overlay that may not be written' refused 'exclude each other' "$scratch/image,ro,overlay"
 check 'disks: a temporary overlay where none can be' env TMPDIR=/proc/self bash -c "$(declare -f refused same); CARREL=$CARREL scratch=$scratch; refused 'set TMPDIR' $scratch/image,overlay"
 head -c 8192 /dev/urandom >"$scratch/other"
@@ -94,6 +99,8 @@ again() {
 check 'disks: the lock is free when the run has ended' again
 tiny() { timeout 60 "$CARREL" run --disk "$scratch/image" --rng </dev/null >"$scratch/out" 2>&1; cat "$scratch/out"; ! grep -a 'check.*FAIL' "$scratch/out" && grep -aq 'check serial: ok' "$scratch/out"; }
 check 'disks: the built-in guest does not mind them' tiny
+limited() { timeout 20 "$CARREL" run "$GUESTS/silent.elf" --disk "$scratch/image,bps=1M,ops=10,burst=1s" --timeout 10s </dev/null >"$scratch/out" 2>&1; }
+check 'disks: limits are taken' limited
 refused_transport() { timeout 20 "$CARREL" run --transport "$1" </dev/null >"$scratch/out" 2>&1; same 35 $? && grep -q 'neither pci nor mmio' "$scratch/out"; }
 check 'transport: neither of the two' refused_transport isa
 check 'transport: none' refused_transport ''

@@ -17,6 +17,8 @@ check 'net: no kind' refused 'none of tap=NAME' --net ''
 check 'net: an unknown kind' refused 'none of tap=NAME' --net bridge=br0
 check 'net: an unknown word' refused "'vhost' is none of" --net tap=tap0,vhost
 check 'net: a name that no interface has' refused 'not the name of a network interface' --net tap=a/b
+check 'net: a limit of nothing' refused 'ops=0 is not a number above zero' --net user,ops=0
+check 'net: a burst of no limit' refused 'belongs to a limit' --net switch=lan,burst=20ms
 check 'net: an interface that is not there' refused 'no network interface carrel-none' --net tap=carrel-none
 check 'net: an address that is no interface'"'"'s' refused 'not the address of one interface' --net tap=tap0,mac=01:00:00:00:00:01
 check 'net: an MTU that is too small' refused 'between 68 and 65535' --net tap=tap0,mtu=10

@@ -134,14 +134,16 @@ void add_run(CLI::App& app, int& status) {
         ->add_option(
             "--disk", o.disks,
             "a raw disk image or block device: FILE[,ro][,id=NAME][,cache=writeback|none|writethrough]"
-            "[,queues=N][,overlay[=FILE]]; can be given again (default: none; writeback, a queue for each vCPU up to 4)")
+            "[,queues=N][,overlay[=FILE]][,bps=SIZE][,ops=N][,burst=TIME]; can be given again (default: "
+            "none; writeback, a queue for each vCPU up to 4, no limits, 10ms)")
         ->allow_extra_args(false);
     command
         ->add_option(
             "--net", o.nets,
             "a network interface, tap=NAME, tapfd=N, user (by passt) or switch=NAME, with "
-            "[,mac=MAC][,mtu=N][,queues=N]; user: [,tcp=[ADDRESS/]PORT[:GUEST-PORT]][,udp=...]; can be given "
-            "again (default: none)")
+            "[,mac=MAC][,mtu=N][,queues=N][,bps=SIZE][,ops=N][,burst=TIME]; user: "
+            "[,tcp=[ADDRESS/]PORT[:GUEST-PORT]][,udp=...]; can be given again (default: none; no limits, "
+            "10ms)")
         ->allow_extra_args(false);
     command->add_flag("--rng", o.entropy, "a virtio-rng, random bytes of the host's (default: none)");
     command->add_flag("--balloon{0}", o.balloon,
