@@ -38,6 +38,13 @@ class FakeFiles final : public Opener {
         ::lseek(fd.get(), 0, SEEK_SET);
         return fd;
     }
+    Result<Fd> listen(const std::string& path) override {
+        return os_error(EACCES, "cannot listen at " + path);
+    }
+    void remove(const std::string&) override {}
+    Result<Fd> connect(const std::string& path) override {
+        return os_error(ENOENT, "cannot connect to " + path);
+    }
 
   private:
     std::map<std::string, std::string> files_;
