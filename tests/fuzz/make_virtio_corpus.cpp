@@ -1,5 +1,6 @@
 // usage: make_virtio_corpus FOLDER: writes pci/*, msix/*, virtio_pci/*, virtio_mmio/*, virtio_balloon/*,
-// virtio_block/*, virtio_console/* and virtio_restore/*, the seed corpora of the fuzz targets.
+// virtio_block/*, virtio_console/*, virtio_restore/* and virtio_vsock/*, the seed corpora of the fuzz
+// targets.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -110,6 +111,14 @@ int main(int argc, char** argv) {
     write(folder / "virtio_balloon/report", {0, 0x43, 1, 0, 2, 4, 2, 0x4e, 0x19, 0x33, 0, 2, 2, 0x3e});
     write(folder / "virtio_balloon/statistics", {0, 6, 10, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0x2e, 8, 12, 0x2e});
     write(folder / "virtio_balloon/rings", {1, 0, 1, 5, 6, 0, 14, 0, 0, 0, 0, 14, 13, 0, 0, 0, 0, 14});
+    // Steps of virtio_vsock_fuzzer.cpp: room, and a request, its answer, data both ways, the end; the same
+    // from the host; a header that lies; a move in the middle.
+    write(folder / "virtio_vsock/guest", {5, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 13, 13, 0, 0, 0, 0, 4, 5,
+                                          0, 0, 0, 0, 8, 4, 0, 9, 0, 0, 0, 0,  0,  0, 4, 3, 0, 0, 0});
+    write(folder / "virtio_vsock/host",
+          {5, 7, 0, 1, 13, 0, 0, 0, 3, 0, 2, 0, 0, 0, 0, 8, 4, 0, 13, 11, 8, 4, 0, 10, 0, 1});
+    write(folder / "virtio_vsock/lies",
+          {5, 0, 3, 0, 0, 0, 1, 0, 0, 0, 0x60, 0xff, 0xff, 0xff, 0xff, 4, 1, 3, 4, 12, 5});
     // Commands of virtio_console_fuzzer.cpp. A page sent; input into two buffers; a giant chain reset midway.
     write(folder / "virtio_console/send", {1, 0, 4, 0, 3, 7, 6, 4, 33, 8});
     write(folder / "virtio_console/input", {0, 0, 10, 0, 0, 0x41, 12, 1, 12, 2, 2, 4, 5, 4, 5, 8, 5, 80, 24});
