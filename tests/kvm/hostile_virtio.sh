@@ -59,9 +59,11 @@ survives() {
     same 0 "$status" && grep -aq 'PASS hostile_virtio' "$scratch/out" && ! grep -aqE '^not ok|FAIL' "$scratch/out" &&
         [[ $(grep -ac '^ok ' "$scratch/out") -gt 90 ]] && unchanged "$scratch/disk" && cmp "$scratch/before" "$scratch/second" &&
         [[ $fds -lt 200 && $kib -lt 30000 ]] &&
-        grep -qE '^carrel: virtio-(blk 0|rng 0): [1-9][0-9]+ requests made no sense' "$scratch/err"
+        grep -qE '^carrel: virtio-(blk|rng|balloon|vsock) 0: [1-9][0-9]+ requests made no sense' "$scratch/err"
 }
 check 'hostile drivers: two processors, RAM above 4 GiB' survives 500 --cpus 2 --memory 5G
 check 'hostile drivers: one processor, little RAM' survives 500 --memory 64M --append device=rng
 check 'hostile drivers: the machine is rebuilt at every 100th exit' survives 500 --cpus 2 --rebuild-every 100 --append device=blk
+check 'hostile drivers: of a balloon' survives 300 --balloon --append device=balloon
+check 'hostile drivers: of a vsock' survives 300 --vsock "$scratch/vsock" --append device=vsock
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # DESIGN.md section 10, "Open first, run later": files are opened, sockets made and programs executed by one thread, before the
 # guest runs or when it is started again. A seccomp filter holds all others to it (opens_only.py): vCPUs, io and whatever
-# the kernel made for them.
+# the kernel made for them. One exception: a guest with --vsock connects to sockets of the host's while it runs, and a thread
+# that does nothing else makes them, by an Opener (vmm/base/connector.h): what a broker will be asked.
 set -uo pipefail
 # shellcheck source=tests/kvm/lib.bash
 . "$(dirname "$0")/lib.bash"
@@ -40,6 +41,26 @@ restarted() { # the io thread makes the machine anew, from the same files
         same 0 "$(grep ' io ' "$scratch/record" | grep -cvE "^allowed io openat? (/dev/kvm|$GUESTS/reset_cf9.elf|$scratch/(disk|second))$")"
 }
 check 'opens: a restart opens what the start did, and nothing else' restarted
+# Three of the guest's calls to a port at which somebody listens, then to nobody.
+vsock() {
+    local may=("$opener" opener) status=0 listener answers
+    for answers in '3 responses, 0 resets' '0 responses, 3 resets'; do
+        [[ $answers != 3* ]] || python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(8); time.sleep(120)' "$scratch/v_1024" &
+        listener=$!
+        [[ $answers != 3* ]] || until [[ -S $scratch/v_1024 ]]; do sleep 0.1; done
+        timeout 60 "${only[@]}" "${may[@]}" -- "$carrel" run "$GUESTS/vsock_call.elf" --vsock "$scratch/v" --append n=3 </dev/null >"$scratch/out" 2>&1 ||
+            status=$?
+        kill "$listener" 2>/dev/null
+        wait "$listener" 2>/dev/null
+        rm -f "$scratch/v_1024"
+        tail -n 5 "$scratch/out"
+        sort "$scratch/record" | uniq -c
+        same 0 "$status" && grep -q "$answers" "$scratch/out" && same 0 "$(recorded '^refused')" && same 3 "$(recorded '^allowed opener socket ')" &&
+            same 3 "$(recorded "^allowed opener connect $scratch/v_1024$")" && same 6 "$(recorded '^allowed opener ')" || return 1
+    done
+}
+check "opens: a guest's streams to the host, by their own thread alone" vsock
 to_a_file() { under_filter 0 flood --serial "file:$scratch/serial" --append bytes=4096 && [[ -s $scratch/serial ]]; }
 check 'opens: none for the console' to_a_file
 # The filter does refuse.

@@ -26,7 +26,8 @@ NOTIFICATION = struct.Struct("=QII iIQ6Q")  # id, pid, flags; number, architectu
 RESPONSE = struct.Struct("=QqiI")           # id, value, error, flags
 CONTINUE = 1
 PATH_AT = {2: ("open", 0), 85: ("creat", 0), 257: ("openat", 1), 437: ("openat2", 1), 59: ("execve", 0), 322: ("execveat", 1),
-           41: ("socket", None), 42: ("connect", None), 49: ("bind", None), 53: ("socketpair", None)}
+           41: ("socket", None), 42: ("connect", 1), 49: ("bind", 1), 53: ("socketpair", None)}
+SOCKET_PATH = {"connect": 2, "bind": 2}  # behind the family, of a Unix socket
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -80,7 +81,7 @@ def answer(listener, allowed, record):
     call, at = PATH_AT[number]
     name = thread_name(tid)
     good = name in allowed
-    path = path_of(tid, None if at is None else arguments[at])
+    path = path_of(tid, None if at is None else arguments[at] + SOCKET_PATH.get(call, 0))
     print("allowed" if good else "refused", name.replace(" ", "_"), call, path, file=record, flush=True)
     response = bytearray(RESPONSE.pack(call_id, 0, 0 if good else -errno.EPERM, CONTINUE if good else 0))
     try:

@@ -22,7 +22,7 @@ _carrel() {
         return
     fi
     case $before in
-        --initrd | --disk) _carrel_files "$word" ;;
+        --initrd | --disk | --vsock) _carrel_files "$word" ;;
         --net) _carrel_words "$word" 'tap= tapfd= user switch=' ;;
         --memory) _carrel_words "$word" '64M 128M 256M 512M 1G 2G 4G' ;;
         --cpus) _carrel_words "$word" '1 2 4 8' ;;

@@ -31,6 +31,7 @@ struct RunOptions {
     std::vector<std::string> nets;
     bool entropy = false;
     std::string balloon;
+    std::string vsock;
     std::string transport = "pci";
     bool packed_rings = false;
     bool hugepages = false;
@@ -65,6 +66,9 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     config.entropy = options.entropy;
     if (!options.balloon.empty()) {
         TRY_ASSIGN(config.balloon, parse_balloon(options.balloon));
+    }
+    if (!options.vsock.empty()) {
+        TRY_ASSIGN(config.vsock, parse_vsock(options.vsock));
     }
     config.packed_rings = options.packed_rings;
     TRY_ASSIGN(config.transport, parse_transport(options.transport));
@@ -150,6 +154,11 @@ void add_run(CLI::App& app, int& status) {
                       "a virtio-balloon: memory that the guest frees goes back to the host; "
                       "--balloon=SIZE[,statistics=TIME]: it asks the guest for so much, and how its memory "
                       "is used (default: none; 0, only as it starts)");
+    command
+        ->add_option("--vsock", o.vsock,
+                     "streams between guest and host over Unix sockets, PATH[,cid=N]: see carrel(1) "
+                     "(default: none; cid 3)")
+        ->check(refuse_empty, "");
     command->add_option("--transport", o.transport,
                         "pci or mmio: how the guest reaches its virtio devices (default: pci)");
     command->add_flag("--packed-rings", o.packed_rings,

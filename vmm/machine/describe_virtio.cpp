@@ -57,6 +57,7 @@ void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& pl
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
     add(DeviceKind::kBalloon, config.balloon ? 1 : 0);
+    add(DeviceKind::kVsock, config.vsock ? 1 : 0);
     add(DeviceKind::kNet, config.nets.size());
     add(DeviceKind::kVirtioConsole, config.console == ConsoleKind::kVirtio ? 1 : 0);
     add(DeviceKind::kDisk, config.disks.size());

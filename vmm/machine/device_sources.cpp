@@ -62,6 +62,10 @@ Result<DeviceSources> DeviceSources::open(const MachineConfig& config, const Sou
         sources.nets.push_back(std::move(source));
     }
     sources.balloon = config.balloon.value_or(BalloonOptions{});
+    if (config.vsock) {
+        TRY_ASSIGN(sources.vsock,
+                   virtio::VsockHub::create(services.opener, config.vsock->path, config.vsock->cid));
+    }
     return sources;
 }
 

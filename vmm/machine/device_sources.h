@@ -10,6 +10,7 @@
 #include "devices/backends/net_backend.h"
 #include "devices/backends/net_switch.h"
 #include "devices/virtio/throttle.h"
+#include "devices/virtio/vsock/vsock_hub.h"
 #include "vmm/base/event_loop.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
@@ -47,6 +48,7 @@ struct DeviceSources {
 
     std::vector<NetSource> nets;
     BalloonOptions balloon;  // where there is one
+    std::unique_ptr<virtio::VsockHub> vsock;
 
     // All that `config` names. Errors name the key and what it said.
     static Result<DeviceSources> open(const MachineConfig& config, const SourceServices& services);

@@ -6,6 +6,7 @@
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/loop_runner.h"
 #include "devices/virtio/thread_runner.h"
+#include "devices/virtio/vsock/vsock.h"
 #include "vmm/base/check.h"
 
 namespace carrel {
@@ -51,6 +52,10 @@ Result<std::unique_ptr<virtio::VirtioDevice>> VirtioDevices::make(const DevicePl
             break;
         }
         case DeviceKind::kVirtioConsole: device = make_console(); break;
+        case DeviceKind::kVsock:
+            CHECK(sources.vsock != nullptr);
+            device = std::make_unique<virtio::Vsock>(*sources.vsock, wiring_.io);
+            break;
         case DeviceKind::kBalloon: device = make_balloon(sources.balloon); break;
         default: break;  // the board's own
     }

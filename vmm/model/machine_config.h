@@ -14,6 +14,7 @@
 #include "vmm/model/gpa.h"
 #include "vmm/model/net_config.h"
 #include "vmm/model/transport.h"
+#include "vmm/model/vsock_config.h"
 
 namespace carrel {
 
@@ -56,6 +57,7 @@ struct MachineConfig {
     std::vector<NetConfig> nets;            // the first is eth0
     bool entropy = false;                   // a virtio-rng
     std::optional<BalloonOptions> balloon;  // none: no virtio-balloon
+    std::optional<VsockConfig> vsock;
     Transport transport = Transport::kPci;  // of all virtio devices
     bool packed_rings = false;              // are offered by them
     OnReboot on_reboot = OnReboot::kExit;
