@@ -13,8 +13,10 @@ MachineDescription some() {
     d.cpuid = {{1, 0, false, 1, 2, 3, 4}, {0xd, 1, true, 5, 6, 7, 8}};
     d.tsc_khz = 2'400'000;
     d.msr_list = {0x10, 0xc000'0080};
-    d.devices = {{DeviceKind::kCom, 0, AddressSpace::kPorts, 0x3f8, 8, 4},
-                 {DeviceKind::kEarlyConsole, 0, AddressSpace::kMemory, 0xf000'0000, 4096, {}}};
+    d.devices = {
+        {DeviceKind::kCom, 0, AddressSpace::kPorts, 0x3f8, 8, 4},
+        {DeviceKind::kEarlyConsole, 0, AddressSpace::kMemory, 0xf000'0000, 4096, {}},
+        {DeviceKind::kDisk, 0, AddressSpace::kMemory, 0xe000'0000, 4096, 20, Transport::kPci, {}, 17}};
     return d;
 }
 
@@ -65,6 +67,20 @@ TEST_CASE("description: devices that can't be are refused") {
     }
     SECTION("the same slot twice") {
         d.devices.push_back({DeviceKind::kCom, 0, AddressSpace::kPorts, 0x2f8, 8, 3});
+    }
+    SECTION("a PCI function in no slot") {
+        d.devices[2].pci_slot = 0;
+    }
+    SECTION("a PCI function beyond the bus") {
+        d.devices[2].pci_slot = 32;
+    }
+    SECTION("two PCI functions in one slot") {
+        d.devices.push_back(d.devices[2]);
+        d.devices[3].kind = DeviceKind::kNet;
+        d.devices[3].base += 4096;
+    }
+    SECTION("a slot without a PCI function") {
+        d.devices[0].pci_slot = 3;
     }
     SECTION("without an interrupt that it needs") {
         d.devices[0].gsi.reset();

@@ -8,12 +8,13 @@ namespace carrel {
 namespace {
 
 constexpr std::string_view kTag = "DESC";
-constexpr uint16_t kVersion = 2;
+constexpr uint16_t kVersion = 3;
 // More than any machine has; a saved count above them is damage.
 constexpr uint32_t kMostRanges = 2, kMostCpus = 4096, kMostLeaves = 1024, kMostMsrs = 4096,
                    kMostDevices = 4096;
 constexpr uint32_t kNoGsi = 0xffff'ffff;
 constexpr uint16_t kNoPorts = 0;
+constexpr uint8_t kPciSlots = 32;  // the host bridge has the first
 
 template <class T, class Put>
 void put_list(ByteWriter& writer, const std::vector<T>& list, Put put) {
@@ -66,6 +67,7 @@ DevicePlace get_place(ByteReader& reader) {
     if (transport > static_cast<uint8_t>(Transport::kMmio)) reader.fail();
     place.transport = Transport{transport};
     if (const auto ports = reader.get<uint16_t>(); ports != kNoPorts) place.ports = ports;
+    place.pci_slot = reader.get<uint8_t>();
     return place;
 }
 
@@ -78,6 +80,7 @@ void put_place(ByteWriter& writer, const DevicePlace& place) {
     writer.put(place.gsi.value_or(kNoGsi));
     writer.put(static_cast<uint8_t>(place.transport));
     writer.put(place.ports.value_or(kNoPorts));
+    writer.put(place.pci_slot);
 }
 
 // Whole pages, in order, none over another or over the end of the address space.
@@ -102,12 +105,15 @@ bool is_possible(const DevicePlace& place) {
         place.kind == DeviceKind::kCom || is_virtio(place.kind) || place.kind == DeviceKind::kAcpiPm;
     // BAR 1 of a virtio function: 4 ports, above those of the board.
     const bool ports = !place.ports || (*place.ports >= address_map::kPciIoFirst && *place.ports % 4 == 0);
-    return known && ports && place.size != 0 && place.size <= ~uint64_t{0} - place.base &&
+    const bool on_bus = place.transport == Transport::kPci;
+    const bool slot = on_bus == (place.pci_slot != 0) && place.pci_slot < kPciSlots;
+    return known && ports && slot && place.size != 0 && place.size <= ~uint64_t{0} - place.base &&
            (place.gsi || !needs_gsi);
 }
 
 bool meet(const DevicePlace& a, const DevicePlace& b) {
-    const bool same = a.kind == b.kind && a.slot == b.slot;
+    const bool same_slot = a.pci_slot == b.pci_slot && a.pci_slot != 0;
+    const bool same = same_slot || (a.kind == b.kind && a.slot == b.slot);
     const bool overlap = a.space == b.space && a.base < b.base + b.size && b.base < a.base + a.size;
     return same || overlap;
 }
