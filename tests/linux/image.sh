@@ -36,7 +36,7 @@ booted() {
     python3 -B tests/tools/converse.py 660 \
         'carrel login: ' 'root\r' 'root@carrel:~# ' \
         'echo is-$(cat /etc/debian_version)-$(uname -r)-$(findmnt -no SOURCE,FSTYPE / | tr -s " " -); ip -4 -o addr show eth0\r' 'root@carrel:~# ' \
-        'get() { echo "deb [trusted=yes] http://$1 ./" >/etc/apt/sources.list; apt-get -q -y purge carrel-hello >/dev/null; apt-get -q update && apt-get -q -y install carrel-hello && carrel-hello $2; }\r' 'root@carrel:~# ' \
+        'get() { echo "deb [trusted=yes] http://$1 ./" >/etc/apt/sources.list; apt-get -q -y purge carrel-hello >/dev/null; apt-get clean; apt-get -q update && apt-get -q -y install carrel-hello && carrel-hello $2; }\r' 'root@carrel:~# ' \
         'get 10.0.0.1 tap\r' 'root@carrel:~# ' \
         'dhclient eth1; get 192.0.2.1 passt\r' 'root@carrel:~# ' \
         "$SWITCH\r" 'root@carrel:~# ' \
