@@ -9,7 +9,7 @@ BUDGETS='
 notests bzImage end_s           0.80
 notests bzImage vm_exits        2000
 notests bzImage userspace_exits 200
-notests bzImage outside_kib     2190
+notests bzImage outside_kib     1950
 notests bzImage touched_mib     88
 notests vmlinux end_s           0.68
 notests vmlinux vm_exits        2000

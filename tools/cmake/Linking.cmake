@@ -53,14 +53,13 @@ else()
   target_link_libraries(carrel_capstone INTERFACE capstone)
 endif()
 
-# carrel_fast_code(FILE...): what runs for each request, or over whole kernel images: -O2, where releases are built with -Os
-# otherwise, and inlined into each other across files. A disk's request costs 980 instructions of ours that way, 1,720 with
-# -Os. Not aligned, so that they stay among our own functions (see carrel_link_program). Everything that way would be
-# 260 KiB more that is resident, and vmm/app/tiny_guest_code_x86.cpp has labels that -flto doesn't see.
-set(fast_flags "$<$<CONFIG:Release>:-O2>"
-               "$<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-falign-functions=1;-falign-loops=1;-falign-jumps=1;-flto=auto;-ffat-lto-objects>")
+# carrel_fast_code(FILE...): -O2 for what runs for each request, or over whole kernel images; releases are built with -Os
+# otherwise. A disk's request costs 1,005 instructions of ours that way, 1,278 with -Os alone. Not aligned, so that it stays
+# among our own functions (see carrel_link_program).
 function(carrel_fast_code)
-  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${fast_flags}")
+  set_source_files_properties(
+    ${ARGN} PROPERTIES COMPILE_OPTIONS
+    "$<$<CONFIG:Release>:-O2>;$<$<AND:$<CONFIG:Release>,$<CXX_COMPILER_ID:GNU>>:-falign-functions=1;-falign-loops=1;-falign-jumps=1>")
 endfunction()
 
 # carrel_link_program(NAME): links the program NAME as chosen above. Sorted by alignment, our own functions (-Os) lie together
