@@ -28,6 +28,7 @@
 #include "devices/pci/function.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/result.h"
+#include "vmm/model/address_map_x86.h"
 
 namespace carrel::pci {
 
@@ -42,7 +43,7 @@ struct ConfigAddress {
 // attach() before the guest runs; the rest from any vCPU thread.
 class RootBus {
   public:
-    static constexpr unsigned kSlots = 32;
+    static constexpr unsigned kSlots = address_map::kPciSlots;
 
     // Function 0 of a free slot. `function` outlives the bus.
     void attach(unsigned slot, Function& function);

@@ -76,10 +76,11 @@ class Board {
     void drain_coalesced() { coalesced_.drain(); }
     bool transmit(uint16_t port, uint8_t size, std::span<const std::byte> data);
 
-    // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
+    // io thread. Statistics; no balloon: null.
     std::vector<MalformedChains> malformed() const { return virtio_.malformed(); }
     std::vector<InterfaceTraffic> traffic() const { return virtio_.traffic(); }
     const virtio::Balloon* balloon() const { return virtio_.balloon(); }
+    // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
     bool quiesce(Nanoseconds limit) { return virtio_.quiesce(limit); }
     void resume() { virtio_.resume(); }
     // All devices in a fixed order, vCPUs stopped, I/O quiesced.

@@ -49,11 +49,10 @@ DevicePlace pvpanic_place() {
 void add_virtio_places(const MachineConfig& config, std::vector<DevicePlace>& places) {
     const bool pci = config.transport == Transport::kPci;
     std::vector<DevicePlace> devices;
+    const auto place = pci ? pci_place : mmio_place;
     const auto add = [&](DeviceKind kind, size_t count) {
-        for (uint8_t slot = 0; slot < count; ++slot) {
-            const uint8_t pci_slot = pci_slot_of(kind, slot, count);
-            devices.push_back(pci ? pci_place(kind, slot, pci_slot) : mmio_place(kind, slot, pci_slot));
-        }
+        for (uint8_t slot = 0; slot < count; ++slot)
+            devices.push_back(place(kind, slot, pci_slot_of(kind, slot, count)));
     };
     add(DeviceKind::kEntropy, config.entropy ? 1 : 0);
     add(DeviceKind::kBalloon, config.balloon ? 1 : 0);

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "vmm/base/check.h"
+#include "vmm/model/address_map_x86.h"
 #include "vmm/model/machine_description.h"
 
 namespace carrel {
@@ -27,10 +28,9 @@ constexpr unsigned first_pci_slot(DeviceKind kind) {
 // place begin earlier, where network interfaces leave it (check(MachineConfig) knows), so that a guest finds
 // them in order.
 inline uint8_t pci_slot_of(DeviceKind kind, size_t slot, size_t count) {
-    constexpr size_t kSlots = 32;
     const size_t first = first_pci_slot(kind);
-    CHECK(first != 0 && count <= kSlots);
-    return static_cast<uint8_t>(std::min(first, kSlots - count) + slot);
+    CHECK(first != 0 && count <= address_map::kPciSlots);
+    return static_cast<uint8_t>(std::min(first, address_map::kPciSlots - count) + slot);
 }
 
 }  // namespace carrel

@@ -73,6 +73,7 @@ inline constexpr uint16_t kPciIoLast = 0xffff;
 inline constexpr uint32_t kGsiCom1 = 4;
 inline constexpr uint32_t kGsiSci = 9;
 inline constexpr uint32_t kGsiPciIntx = 16;
+inline constexpr uint32_t kPciSlots = 32;  // of our one bus; the host bridge has the first
 inline constexpr uint32_t kPciIntxLines = 8;
 inline constexpr uint32_t kIoApicId = 0;
 inline constexpr uint32_t kIoApicPins = 24;

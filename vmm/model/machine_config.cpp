@@ -146,10 +146,6 @@ Result<void> check(const MachineConfig& config) {
     if (config.backing == MemoryBacking::kHugetlb && config.memory_or_default() % kHugePageSize != 0) {
         return usage_error("--memory: huge pages need a multiple of 2M");
     }
-    if (config.disks.size() > MachineConfig::kMostDisks) {
-        return usage_error("--disk: a guest has at most " + std::to_string(MachineConfig::kMostDisks) +
-                           " disks");
-    }
     if (config.balloon) TRY(check_balloon(*config.balloon, config.memory_or_default()));
     if (config.nets.size() > MachineConfig::kMostNets) {
         return usage_error("--net: a guest has at most " + std::to_string(MachineConfig::kMostNets) +

@@ -14,7 +14,6 @@ constexpr uint32_t kMostRanges = 2, kMostCpus = 4096, kMostLeaves = 1024, kMostM
                    kMostDevices = 4096;
 constexpr uint32_t kNoGsi = 0xffff'ffff;
 constexpr uint16_t kNoPorts = 0;
-constexpr uint8_t kPciSlots = 32;  // the host bridge has the first
 
 template <class T, class Put>
 void put_list(ByteWriter& writer, const std::vector<T>& list, Put put) {
@@ -106,7 +105,7 @@ bool is_possible(const DevicePlace& place) {
     // BAR 1 of a virtio function: 4 ports, above those of the board.
     const bool ports = !place.ports || (*place.ports >= address_map::kPciIoFirst && *place.ports % 4 == 0);
     const bool on_bus = place.transport == Transport::kPci;
-    const bool slot = on_bus == (place.pci_slot != 0) && place.pci_slot < kPciSlots;
+    const bool slot = on_bus == (place.pci_slot != 0) && place.pci_slot < address_map::kPciSlots;
     return known && ports && slot && place.size != 0 && place.size <= ~uint64_t{0} - place.base &&
            (place.gsi || !needs_gsi);
 }
