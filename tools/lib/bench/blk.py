@@ -1,12 +1,10 @@
 """tools/bench blk: what a request to a disk costs on one CPU: the guest's part, the exits and the VMM's together."""
-import json
 import os
 
 import emulated
 import loads
 import vmms
 from loads import Load
-from tables import aligned, number, ratio
 
 DISK = "/root/disk"  # the emulated host's root is in memory
 DISK_MIB = 64
@@ -50,19 +48,6 @@ def command(vmm, kernel, more=(), disks=1, cpus=1, keys=""):
     return [*words, *more] if vmm == "carrel" else words
 
 
-def print_tables(only, guests, found):
-    def figure(vmm, one):
-        return found.get(vmm, {}).get(one.name, {}).get("figure")
-
-    rows = [["", *(f"{one.name}, {one.unit}" for one in LOADS)]]
-    rows += [[vmm, *(number(figure(vmm, one), one.digits) for one in LOADS)] for vmm in only]
-    if len(only) > 1:
-        rows.append([f"carrel / {only[1]}", *(ratio(figure("carrel", one), figure(only[1], one)) for one in LOADS)])
-    print(f"A raw disk of {DISK_MIB} MiB in the host's memory, O_DIRECT in the guest, 1 vCPU, 512 MiB; virtual time, one CPU for all\n")
-    print("\n".join(aligned(rows)) + "\n")
-    print("\n".join(aligned(loads.counted_rows("for each request", guests, found))))
-
-
 def main(options):
     only = options.only or ["carrel", "q35"]
     if "microvm" in only:
@@ -70,8 +55,5 @@ def main(options):
     emulated.say(f"{len(only)} guests, about {40 + 80 * len(only)} s on an idle machine ...")
     guests = [loads.Guest(vmm, command(vmm, options.kernel, options.option), LOADS) for vmm in only]
     found = loads.run(options, guests, needs(), loads.guest_script(LOADS))
-    print_tables(only, guests, found)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(found, file, indent=1)
-    return 0 if loads.whole(guests, found) else 1
+    title = f"A raw disk of {DISK_MIB} MiB in the host's memory, O_DIRECT in the guest, 1 vCPU, 512 MiB; virtual time, one CPU for all"
+    return loads.report(options, guests, found, title, "request")

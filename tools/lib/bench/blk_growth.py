@@ -1,10 +1,10 @@
 """tools/bench blk --growth: how a request's cost grows with depth and size, with disks that idle and with queues."""
-import json
+from dataclasses import replace
 
 import blk
 import emulated
 import loads
-from tables import aligned, number
+from tables import aligned
 
 DEPTHS = (1, 2, 4, 8, 16, 32, 64)
 SIZES_KIB = (8, 16, 64, 256, 1024)
@@ -15,11 +15,8 @@ SIZE_LOADS = tuple(blk.load(f"{size} KiB", "read", size << 10, 4, min(4096, (128
 SHORT_LOADS = blk.LOADS[:2]
 
 
-def table(title, guests, one_loads, found):
-    rows = [["", *(f"{load.name}, {load.unit}" for load in one_loads)]]
-    rows += [[guest.name, *(number(found.get(guest.name, {}).get(load.name, {}).get("figure"), load.digits) for load in one_loads)]
-             for guest in guests]
-    print(f"{title}\n\n" + "\n".join(aligned(rows)) + "\n")
+def table(title, guests, found):
+    print(f"{title}\n\n" + "\n".join(aligned(loads.figure_rows(guests, found))) + "\n")
 
 
 def main(options):
@@ -31,11 +28,8 @@ def main(options):
     emulated.say(f"{len(deep + many + several)} guests, about {80 + 30 * len(deep + many + several)} s on an idle machine ...")
     found = loads.run(options, deep, blk.needs(), loads.guest_script(DEPTH_LOADS + SIZE_LOADS, counted=False))
     found |= loads.run(options, many + several, blk.needs(max(DISKS)), loads.guest_script(SHORT_LOADS, counted=False))
-    table("4 KiB reads, by how many are under way, 1 vCPU", deep, DEPTH_LOADS, found)
-    table("Reads 4 deep, by their size, 1 vCPU", deep, SIZE_LOADS, found)
-    table("carrel, the first of several disks, 1 vCPU", many, SHORT_LOADS, found)
-    table(f"carrel, {max(QUEUES)} vCPUs on one processor", several, SHORT_LOADS, found)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(found, file, indent=1)
-    return 0 if loads.whole(deep + many + several, found) else 1
+    for title, one_loads in (("4 KiB reads, by how many are under way", DEPTH_LOADS), ("Reads 4 deep, by their size", SIZE_LOADS)):
+        table(f"{title}, 1 vCPU", [replace(guest, loads=one_loads) for guest in deep], found)
+    table("carrel, the first of several disks, 1 vCPU", many, found)
+    table(f"carrel, {max(QUEUES)} vCPUs on one processor", several, found)
+    return loads.end(options, deep + many + several, found)

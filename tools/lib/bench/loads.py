@@ -1,4 +1,5 @@
 """Loads inside a guest: how long each took, and what the host has counted meanwhile (watch.sh)."""
+import json
 import os
 import shlex
 import subprocess
@@ -6,7 +7,7 @@ import tempfile
 from dataclasses import dataclass, field
 
 import emulated
-from tables import number
+from tables import aligned, number, ratio
 
 APPEND = "quiet cryptomgr.notests"
 SECONDS = 300  # for one guest
@@ -128,9 +129,37 @@ class Results:
             now[load.name] = {"figure": float(figure[0]) * load.scale, **each}
 
 
-def whole(guests, found):
-    """Whether every load of every guest has its figure."""
-    return all("figure" in found.get(guest.name, {}).get(load.name, {}) for guest in guests for load in guest.loads)
+def figure_rows(guests, found):
+    """The table of their figures; all have the same loads."""
+    one_loads = guests[0].loads
+    rows = [["", *(f"{load.name}, {load.unit}" for load in one_loads)]]
+    return rows + [[guest.name, *(number(figure(found, guest, load), load.digits) for load in one_loads)] for guest in guests]
+
+
+def ratio_rows(guests, found):
+    """carrel's figures, if it's there, divided by each other one's."""
+    return [[f"carrel / {guest.name}",
+             *(ratio(figure(found, ours, load), figure(found, guest, load)) for load in guest.loads)]
+            for ours in guests if ours.name == "carrel" for guest in guests if guest is not ours]
+
+
+def figure(found, guest, load):
+    return found.get(guest.name, {}).get(load.name, {}).get("figure")
+
+
+def report(options, guests, found, title, things):
+    """Prints both tables, writes what --json asks for; the exit status."""
+    print(f"{title}\n\n" + "\n".join(aligned(figure_rows(guests, found) + ratio_rows(guests, found))) + "\n")
+    print("\n".join(aligned(counted_rows(f"for each {things}", guests, found))))
+    return end(options, guests, found)
+
+
+def end(options, guests, found):
+    """Writes what --json asks for. The exit status: whether every load of every guest has its figure."""
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=1)
+    return 0 if all(figure(found, guest, load) is not None for guest in guests for load in guest.loads) else 1
 
 
 def counted_rows(what, guests, found):

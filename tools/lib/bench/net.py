@@ -1,11 +1,8 @@
 """tools/bench net: what packets cost on one CPU: both ends' part, the exits and the VMM's together."""
-import json
-
 import emulated
 import loads
 import vmms
 from loads import Load
-from tables import aligned, number, ratio
 
 HOST, GUEST, TAP = "10.0.0.1", "10.0.0.2", "tap0"
 
@@ -34,27 +31,10 @@ def command(vmm, kernel, more):
     return [*words, "-netdev", f"tap,id=net,ifname={TAP},script=no,downscript=no", "-device", f"{card},netdev=net"]
 
 
-def print_tables(only, guests, found):
-    def figure(vmm, load):
-        return found.get(vmm, {}).get(load.name, {}).get("figure")
-
-    rows = [["", *(f"{load.name}, {load.unit}" for load in LOADS)]]
-    rows += [[vmm, *(number(figure(vmm, load), load.digits) for load in LOADS)] for vmm in only]
-    if len(only) > 1 and "carrel" in only:
-        rows += [[f"carrel / {vmm}", *(ratio(figure("carrel", load), figure(vmm, load)) for load in LOADS)]
-                 for vmm in only if vmm != "carrel"]
-    print("A tap, 1 vCPU, 512 MiB; virtual time, one CPU for all\n")
-    print("\n".join(aligned(rows)) + "\n")
-    print("\n".join(aligned(loads.counted_rows("for each packet that the tap has counted", guests, found))))
-
-
 def main(options):
     only = options.only or ["carrel", "q35"]
     emulated.say(f"{len(only)} guests, about {40 + 60 * len(only)} s on an idle machine ...")
     guests = [loads.Guest(vmm, command(vmm, options.kernel, options.option), LOADS, TAP) for vmm in only]
     found = loads.run(options, guests, NEEDS, loads.guest_script(LOADS, SETUP))
-    print_tables(only, guests, found)
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            json.dump(found, file, indent=1)
-    return 0 if loads.whole(guests, found) else 1
+    return loads.report(options, guests, found, "A tap, 1 vCPU, 512 MiB; virtual time, one CPU for all",
+                        "packet that the tap has counted")
