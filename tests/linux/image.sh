@@ -43,7 +43,7 @@ booted() {
         'get 10.9.0.2 switch\r' 'root@carrel:~# ' \
         'poweroff\r' -- \
         tools/kvm-host --timeout 650 --memory 2G --module tun --with dash --with ip --with passt --with "$CARREL" --disk "$scratch/image/disk.img" --add "$mirror:/root/mirror" \
-        --add "$scratch/image/vmlinuz:/root/vmlinuz" --add "$scratch/image/initrd.img:/root/initrd.img" --add tests/linux/inside/image.sh:/root/inside.sh \
+        --add "$scratch/image/vmlinuz:/root/vmlinuz" --add "$scratch/image/initrd.img:/root/initrd.img" --add tests/linux/inside/image.sh:/root/inside.sh --add tests/linux/inside/lib.sh:/root/lib.sh \
         -- sh /root/inside.sh >"$scratch/said" 2>&1
     tail -n 60 "$scratch/said"
     grep -q 'carrel ended with status 0' "$scratch/said"

@@ -1,13 +1,8 @@
 # Inside the emulated host, on a terminal: boots the Debian on /dev/vda as a person would, with a network whose other side gives
 # addresses and is a mirror of packages.
-# passt makes another folder its root, which nobody can whose root is the initramfs: a bind mount of it is one like any other.
-if [ "${1:-}" != again ]; then
-    mkdir /root.again && mount --rbind / /root.again && cd /root.again && mount --move . / && exec chroot . dash /root/inside.sh again
-    exit 2
-fi
-grep -q nobody /etc/passwd 2>/dev/null || echo 'nobody:x:65534:65534:nobody:/nonexistent:/bin/false' >>/etc/passwd
-# A way out, as passt wants one; nothing behind it.
-ip link set lo up && ip tuntap add way mode tap && ip addr add 192.0.2.2/24 dev way && ip link set way up && ip route add default via 192.0.2.1 || exit 2
+. /root/lib.sh
+with_another_root "$@"
+way_out || exit 2
 ip tuntap add tap0 mode tap && ip addr add 10.0.0.1/24 dev tap0 && ip link set tap0 up || exit 2
 mkdir -p /var/lib/misc /run
 touch /var/lib/misc/leases

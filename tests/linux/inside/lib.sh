@@ -20,4 +20,17 @@ status_is() {
     [ "$wanted" = "$got" ] || echo "wanted status $wanted, got $got"
     [ "$wanted" = "$got" ]
 }
+# passt makes another folder its root, which nobody can whose root is the initramfs: a bind mount of it is one like any other.
+# `with_another_root "$@"` comes first in a script, which begins again there.
+with_another_root() {
+    [ "${1:-}" != again ] || return 0
+    mkdir /root.again && mount --rbind / /root.again && cd /root.again && mount --move . / && exec chroot . dash /root/inside.sh again
+    echo 'not ok another root for passt'
+    exit 1
+}
+# What else passt wants: a user nobody, and an interface with a way out (192.0.2.2 by 192.0.2.1; nothing is behind it).
+way_out() {
+    grep -q nobody /etc/passwd 2>/dev/null || echo 'nobody:x:65534:65534:nobody:/nonexistent:/bin/false' >>/etc/passwd
+    ip link set lo up && ip tuntap add way mode tap && ip addr add 192.0.2.2/24 dev way && ip link set way up && ip route add default via 192.0.2.1
+}
 finish() { exit $((failures > 0)); }

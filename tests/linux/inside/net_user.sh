@@ -1,16 +1,7 @@
 # Inside the emulated host: /root/vmlinuz with /root/initrd behind passt.
-# passt makes another folder its root, which nobody can whose root is the initramfs: a bind mount of it is one like any other.
-if [ "${1:-}" != again ]; then
-    mkdir /root.again && mount --rbind / /root.again && cd /root.again && mount --move . / && exec chroot . dash /root/inside.sh again
-    echo 'not ok net_user: no other root'
-    exit 1
-fi
-cd /root || exit 1
 . /root/lib.sh
-# A way out, as passt wants one; nothing behind it.
-ip link set lo up
-ip tuntap add way mode tap && ip addr add 192.0.2.2/24 dev way && ip link set way up && ip route add default via 192.0.2.1
-grep -q nobody /etc/passwd 2>/dev/null || echo 'nobody:x:65534:65534:nobody:/nonexistent:/bin/false' >>/etc/passwd
+with_another_root "$@"
+cd /root && way_out || exit 2
 mkdir -p /root/www /tmp
 dd if=/dev/urandom of=/root/www/data bs=1M count=4 2>/dev/null
 sum=$(md5sum </root/www/data)
