@@ -107,7 +107,10 @@ TapService try_tap(Opener& opener) {
 
 Finding judge_tap(const TapService& service) {
     if (service.device && service.net_admin)
-        return {"tap", FindingState::kOk, "--net tap works: tap devices can be made (CAP_NET_ADMIN); vhost-net isn't needed", {}};
+        return {"tap",
+                FindingState::kOk,
+                "--net tap works: tap devices can be made (CAP_NET_ADMIN); vhost-net isn't needed",
+                {}};
     if (service.device) {
         return {"tap",
                 FindingState::kInfo,

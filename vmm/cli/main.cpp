@@ -43,8 +43,9 @@ std::string no_command(const CLI::App& app) {
 int main(int argc, char** argv) {
     using namespace carrel::cli;
     install_out_of_memory_handler();
-    // One heap for all threads: nothing allocates while a guest runs, so none wait for it, and each heap of a thread's own
-    // costs resident pages. glibc also opens a file of /proc before it shrinks one, which only the first thread may.
+    // One heap for all threads: where much is done nothing is allocated, so that none wait for it, and each
+    // heap of a thread's own costs resident pages. glibc also opens a file of /proc before it shrinks one,
+    // which only the first thread may.
     mallopt(M_ARENA_MAX, 1);
     carrel::DirectOpener opener;
     if (const auto filled = carrel::fill_standard_streams(opener); !filled.ok()) {

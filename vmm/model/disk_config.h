@@ -29,7 +29,7 @@ struct DiskConfig {
 
     static constexpr uint16_t kMostQueues = 16;
     // One for each vCPU, which needn't interrupt another then (31 µs a request of four vCPUs, not 51), where
-    // that isn't many: each costs some 100 KiB.
+    // that isn't many: each costs 65 KiB.
     static constexpr uint16_t kMostUnasked = 4;
     uint16_t queues_for(uint32_t cpus) const {
         return queues != 0 ? queues : static_cast<uint16_t>(std::min<uint32_t>(cpus, kMostUnasked));

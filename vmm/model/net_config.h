@@ -43,8 +43,9 @@ struct NetConfig {
 };
 
 // Checked by itself; the error names the key as `carrel run` spells it.
-Result<NetConfig> parse_net(const std::string& text);  // KIND[,mac=MAC][,mtu=N][,queues=N][,bps=SIZE][,ops=N][,burst=TIME],
-                                                       // and user[,tcp=[ADDRESS/]PORT[:GUEST-PORT]]…[,udp=…]…
+Result<NetConfig> parse_net(
+    const std::string& text);  // KIND[,mac=MAC][,mtu=N][,queues=N][,bps=SIZE][,ops=N][,burst=TIME],
+                               // and user[,tcp=[ADDRESS/]PORT[:GUEST-PORT]]…[,udp=…]…
 Result<MacAddress> parse_mac(const std::string& text);
 std::string mac_text(const MacAddress& mac);  // 02:00:5e:10:00:01
 // One for who gave none: random, locally administered (IEEE 802, 8.2.2), nobody's multicast.
