@@ -15,6 +15,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>

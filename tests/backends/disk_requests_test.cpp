@@ -1,6 +1,7 @@
 // How a request becomes operations, on a host that does less than it is asked for, later, or never.
 #include "devices/backends/disk_requests.h"
 
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <deque>

@@ -1,4 +1,6 @@
 // What is typed, sent in batches, saved and restored.
+#include <algorithm>
+
 #include "tests/catch.h"
 #include "tests/devices/serial_rig.h"
 

@@ -1,5 +1,6 @@
 #include "vmm/observe/panic_watch.h"
 
+#include <cstdint>
 #include <string>
 
 #include "tests/catch.h"

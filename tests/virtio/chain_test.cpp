@@ -121,8 +121,9 @@ TEST_CASE("2.7.4.1: headers are read and written across any cut") {
                                std::vector<uint32_t>{7, 0, 9, 8}, std::vector<uint32_t>{23, 1});
     DescriptorChain chain = make_chain(rig, cuts, cuts);
     uint8_t value = 0;
-    for (size_t i = 0; i < chain.readable().size(); ++i)
-        for (const std::byte& byte : chain.readable()[i]) const_cast<std::byte&>(byte) = std::byte{value++};
+    const ReadablePieces readable = chain.readable();
+    for (size_t i = 0; i < readable.size(); ++i)
+        for (const std::byte& byte : readable[i]) const_cast<std::byte&>(byte) = std::byte{value++};
 
     ChainReader reader(chain);
     CHECK(reader.get<uint64_t>() == 0x0706050403020100);
@@ -146,8 +147,9 @@ TEST_CASE("2.7.4.1: headers are read and written across any cut") {
     CHECK(writer.write(rest) == 1);
     CHECK(writer.write(rest) == 0);
     std::vector<std::byte> written;
-    for (size_t i = 0; i < chain.writable().size(); ++i)
-        for (const std::byte byte : chain.writable()[i]) written.push_back(byte);
+    const WritablePieces writable = chain.writable();
+    for (size_t i = 0; i < writable.size(); ++i)
+        for (const std::byte byte : writable[i]) written.push_back(byte);
     CHECK(written[0] == std::byte{0x10});
     CHECK(written[7] == std::byte{0x17});
     CHECK(written[8] == std::byte{0});

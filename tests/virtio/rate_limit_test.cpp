@@ -1,6 +1,7 @@
 // A rate limit by itself, in a time of the test's own.
 #include "devices/virtio/rate_limit.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "tests/catch.h"

@@ -1,6 +1,7 @@
 // A device's queue and its driver, over one memory.
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <variant>

@@ -1,5 +1,6 @@
 #include "vmm/kvm/vcpu.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
 

@@ -29,7 +29,8 @@ DescriptorChain ReceiveBuffers::take_first() {
 
 // The pieces of `chain` behind its first `skip` bytes.
 void ReceiveBuffers::list_rest(const DescriptorChain& chain, uint32_t skip, size_t& used) {
-    for (const iovec& piece : chain.writable().iovecs()) {
+    const WritablePieces pieces = chain.writable();
+    for (const iovec& piece : pieces.iovecs()) {
         const size_t cut = std::min<size_t>(skip, piece.iov_len);
         skip -= static_cast<uint32_t>(cut);
         if (cut == piece.iov_len) continue;

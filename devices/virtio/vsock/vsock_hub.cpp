@@ -199,7 +199,8 @@ VsockHeader VsockHub::read_data(VsockConnection& one, const DescriptorChain& cha
     std::array<iovec, 32> pieces;
     size_t count = 0;
     uint32_t left = one.credit(), skip = sizeof(VsockHeader);
-    for (const iovec& piece : chain.writable().iovecs()) {
+    const WritablePieces room = chain.writable();
+    for (const iovec& piece : room.iovecs()) {
         const auto before = static_cast<uint32_t>(std::min<size_t>(skip, piece.iov_len));
         skip -= before;
         const size_t length = std::min<size_t>(piece.iov_len - before, left);
