@@ -45,9 +45,13 @@ inside() {
         mount -t tmpfs tmp "$ROOT/tmp"
         mount --bind "$CACHE" "$ROOT/cache"
         mount --bind -o ro "$SOURCE" "$ROOT/source"
+        mkdir -p "$ROOT/old"
+        cd "$ROOT"
+        pivot_root . old # not chroot: nobody may make a user namespace in one, and passt does
+        umount -l /old
         exec env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 CARREL_CACHE=/cache \
             GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="*" \
-            chroot "$ROOT" sh -c "cd /root/carrel 2>/dev/null || cd /root; exec \"\$@\"" sh "$@"' bash "$@"
+            sh -c "cd /root/carrel 2>/dev/null || cd /root; exec \"\$@\"" sh "$@"' bash "$@"
 }
 
 # bare: nothing of what the demo has to install is there from the start.

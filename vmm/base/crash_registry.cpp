@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "vmm/base/check.h"
+#include "vmm/base/crash_report.h"
 
 namespace carrel::crash_registry {
 namespace {
@@ -79,9 +80,10 @@ bool replace_guarded_mapping(uintptr_t address) {
     return false;
 }
 
-// As if there were no handler, but for the terminal.
-void die_of(int signal) {
+// As if there were no handler, but for the terminal and a line on what happened.
+void die_of(int signal, siginfo_t* info, void* context) {
     restore_terminal();
+    tell_crash(signal, *info, context);
     ::signal(signal, SIG_DFL);
     sigset_t only;
     ::sigemptyset(&only);
@@ -91,10 +93,10 @@ void die_of(int signal) {
     ::_exit(128 + signal);  // the first process of a namespace outlives its own signals
 }
 
-void sigbus_handler(int signal, siginfo_t* info, void*) {
+void sigbus_handler(int signal, siginfo_t* info, void* context) {
     const int saved_errno = errno;
     const bool from_kernel = info->si_code > 0;
-    if (!from_kernel || !handle_sigbus(info->si_addr)) die_of(signal);
+    if (!from_kernel || !handle_sigbus(info->si_addr)) die_of(signal, info, context);
     errno = saved_errno;
 }
 
@@ -183,7 +185,8 @@ void install_sigbus_handler() {
 
 void install_crash_handlers() {
     struct sigaction action {};
-    action.sa_handler = die_of;
+    action.sa_sigaction = die_of;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
     ::sigemptyset(&action.sa_mask);
     const auto handle = [&action](int number) {
         struct sigaction now {};

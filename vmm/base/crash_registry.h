@@ -33,12 +33,12 @@ void remove_guarded_mapping(size_t slot);
 bool guarded_mapping_shrunk(size_t slot);
 bool handle_sigbus(void* address);  // false: none of ours. Safe in a signal handler
 
-// Once per process, at its start. A SIGBUS that is none of ours restores the terminal and ends the process as
-// if there were no handler.
+// Once per process, at its start. A SIGBUS that is none of ours restores the terminal, says where it was and
+// ends the process as if there were no handler.
 void install_sigbus_handler();
 
 // Once per process, by who owns it (not a library's guest): every signal that would end the process restores
-// the terminal first. Signals that are blocked, ignored or handled already (a sanitizer's) are left alone.
+// the terminal first, and a fault of ours says where it was (crash_report.h). Signals that are blocked, ignored or handled already (a sanitizer's) are left alone.
 void install_crash_handlers();
 
 }  // namespace carrel::crash_registry

@@ -1,23 +1,34 @@
 #include "vmm/base/resident_code.h"
 
+#include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdint>
-
-// Where the linker put the program's code (ld's default script).
-extern "C" const char __executable_start;  // NOLINT(bugprone-reserved-identifier)
-extern "C" const char etext;
+// The linker's: where this program's own file starts in memory.
+extern "C" const ElfW(Ehdr) __ehdr_start;  // NOLINT(bugprone-reserved-identifier)
 
 namespace carrel {
 
+std::span<const std::byte> program_code() {
+    const auto* const file = reinterpret_cast<const std::byte*>(&__ehdr_start);
+    const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    // Not from the file's start to the code's end: between two segments the kernel maps what else it is asked
+    // for.
+    const std::span headers(reinterpret_cast<const ElfW(Phdr)*>(file + __ehdr_start.e_phoff),
+                            __ehdr_start.e_phnum);
+    for (const ElfW(Phdr) & segment : headers) {
+        if (segment.p_type != PT_LOAD || (segment.p_flags & PF_X) == 0) continue;
+        const size_t skip = segment.p_vaddr % page;
+        return {file + segment.p_vaddr - skip, (skip + segment.p_filesz + page - 1) / page * page};
+    }
+    return {};
+}
+
 void give_back_code() {
 #ifdef NDEBUG
-    const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-    const auto begin = reinterpret_cast<uintptr_t>(&__executable_start);
-    const auto end = (reinterpret_cast<uintptr_t>(&etext) + page - 1) & ~(page - 1);
+    const auto code = program_code();
     // Of a private mapping that nobody writes, this drops what the file has. A failure costs memory only.
-    (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    (void)::madvise(const_cast<std::byte*>(code.data()), code.size(), MADV_DONTNEED);
 #endif
 }
 

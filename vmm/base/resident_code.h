@@ -1,7 +1,13 @@
 // give_back_code(): lets go of the pages of our own binary that only starting needed.
 #pragma once
 
+#include <cstddef>
+#include <span>
+
 namespace carrel {
+
+// The pages of this program's code: one segment (ld and lld make one). Nothing else is mapped there.
+std::span<const std::byte> program_code();
 
 // Takes the program's code out of this process's memory: it stays in the page cache, and what runs again comes
 // back by itself, 64 KiB a fault. Loading a kernel runs through command line, decompressors and tables; what a
