@@ -42,8 +42,11 @@ void prepare(io_uring_sqe& entry, const DiskOperation& o) {
         case Kind::kSync: return io_uring_prep_fsync(&entry, o.file, IORING_FSYNC_DATASYNC);
         case Kind::kPunch:
         case Kind::kZero:
-            return io_uring_prep_fallocate(&entry, o.file, range_mode(o.kind), static_cast<off_t>(o.offset),
-                                           static_cast<off_t>(o.bytes));
+            // Not io_uring_prep_fallocate(): its types differ between versions of liburing.
+            io_uring_prep_rw(IORING_OP_FALLOCATE, &entry, o.file, nullptr,
+                             static_cast<unsigned>(range_mode(o.kind)), o.offset);
+            entry.addr = o.bytes;
+            return;
     }
 }
 

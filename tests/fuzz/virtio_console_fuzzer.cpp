@@ -33,7 +33,8 @@ struct Session {
         if (descriptors + taken > kMostDescriptors) return;
         descriptors += taken;
         if (table) {
-            queue.add_indirect(buffers, kTables + 0x100 * (shape >> 7));
+            // One of its own: a shared one would send what isn't counted.
+            queue.add_indirect(buffers, kTables + 0x100 * tables++);
         } else {
             queue.add(buffers);
         }
@@ -91,7 +92,7 @@ struct Session {
 
     Script script;
     ConsoleSide side;
-    size_t in_receive = 0, in_transmit = 0;
+    size_t in_receive = 0, in_transmit = 0, tables = 0;
     uint64_t sent = 0, typed = 0;
 };
 

@@ -12,6 +12,8 @@ from tables import aligned, number, ratio
 APPEND = "quiet cryptomgr.notests"
 SECONDS = 300  # for one guest
 MARK, COUNTED, COUNT_CALLS = "carrel-load", "carrel-counted", "carrel-count"  # watch.sh knows them, too
+IDLE = "carrel-idle"
+SECONDS_TO_IDLE = 3  # virtual ones, for a guest to boot
 WATCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "watch.sh")
 # What watch.sh counts, in its order; the last one only after COUNT_CALLS.
 COUNTS = ("exits", "userspace_exits", "packets", "switches", "syscalls")
@@ -38,6 +40,7 @@ class Guest:
     command: list
     loads: tuple
     tap: str = ""
+    beside: list = field(default_factory=list)  # commands of guests that idle meanwhile, as IDLE in their command line says
 
 
 @dataclass
@@ -51,7 +54,8 @@ class Needs:
 def guest_script(loads, setup=(), counted=True):
     """All loads twice: to time them, and to count system calls. Around each some time for the host to look at its counters."""
     nothing = len(loads)  # the number of a load that does nothing: what the marks themselves cost
-    lines = [*setup, f"echo {MARK} {nothing}", "sleep 0.3", f"echo {MARK} {nothing} 1.234", "sleep 0.3"]
+    lines = [f"if grep -q {IDLE} /proc/cmdline; then sleep {SECONDS}; exit; fi"]
+    lines += [*setup, f"echo {MARK} {nothing}", "sleep 0.3", f"echo {MARK} {nothing} 1.234", "sleep 0.3"]
     for lengths in ("long", "short") if counted else ("long",):
         if lengths == "short":
             lines.append(f"echo {COUNT_CALLS}")
@@ -65,7 +69,10 @@ def host_script(guests, before):
     lines = list(before)
     for guest in guests:
         watch = f"sh /root/watch {guest.command[0]} {guest.tap}"
-        lines += [f"echo GUEST {guest.name}", f"timeout {SECONDS} {shlex.join(guest.command)} </dev/null 2>&1 | tr -d '\\r' | {watch}"]
+        lines += [f"{shlex.join(command)} </dev/null >/dev/null 2>&1 &" for command in guest.beside]
+        lines += [f"sleep {SECONDS_TO_IDLE * len(guest.beside)}", f"echo GUEST {guest.name}"]
+        lines += [f"timeout {SECONDS} {shlex.join(guest.command)} </dev/null 2>&1 | tr -d '\\r' | {watch}"]
+        lines += [f"kill $(pidof {guest.beside[0][0]})", "wait"] if guest.beside else []
     return "\n".join(lines) + "\nexit 0\n"
 
 
