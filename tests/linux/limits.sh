@@ -5,7 +5,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.bash"
 need_kernels limits bookworm
 SCRIPT='
-now() { awk "{ print int(\$1 * 100) }" /proc/uptime; }
+now() { awk "{ print int(\$1 * 100 + 0.5) }" /proc/uptime; }
 timed() {
     before=$(now)
     dd if=/dev/"$1" of=/dev/null bs="$2" count="$3" iflag=direct 2>/dev/null || echo "$1 failed"
