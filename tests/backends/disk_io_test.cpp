@@ -127,8 +127,12 @@ TEST_CASE("disk io: as many operations as it has room for, and what it isn't all
     }
     io->start(operation(Kind::kWrite, {&piece, 1}, 0, 0));  // the descriptor is for reading
     io->submit();
-    REQUIRE(wait_for(*io));
-    CHECK(io->reap().value().result < 0);
+    // An event may come late, of what has been reaped with another's: more waits than ends are no fault.
+    std::optional<DiskIo::Ended> ended = io->reap();
+    while (!ended && wait_for(*io)) ended = io->reap();
+    REQUIRE(ended);
+    CHECK(ended->result < 0);
+    wait_for(*io, 10);
     CHECK_FALSE(io->reap());
-    CHECK_FALSE(wait_for(*io, 10));
+    CHECK(io->under_way() == 0);
 }
