@@ -5,9 +5,7 @@ set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
 need_kernels bench_io bookworm
-for program in ip iperf3 ping; do
-    command -v "$program" >/dev/null || { skip bench_io "no $program (tools/install-deps --test)"; finish; }
-done
+need_programs bench_io ip iperf3 ping
 
 # Bench, load, figure, at most or at least, budget. A data path that leaves the kernel for us would be at 1 and more: what is
 # counted of disks are the lines on the console that tell the figures.

@@ -4,7 +4,7 @@ set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
 need_kernels fio bookworm
-command -v fio >/dev/null || { skip fio 'no fio (package fio)'; finish; }
+need_programs fio fio
 MEGABYTES=${MEGABYTES:-4}
 
 # disk_of FOLDER FILE SIZE: an ext4 that holds what is in FOLDER.

@@ -6,9 +6,7 @@ set -uo pipefail
 . "$(dirname "$0")/lib.bash"
 need_kernels image bookworm
 [[ $(id -u) -eq 0 ]] || { skip image 'making a Debian image needs root'; finish; }
-for program in mmdebstrap ip passt; do
-    command -v "$program" >/dev/null || { skip image "no $program (tools/install-deps --test)"; finish; }
-done
+need_programs image mmdebstrap ip passt
 if ! timeout 500 tools/make-image --cached -o "$scratch/image" >"$scratch/made" 2>"$scratch/err"; then
     skip image "no image: $(tail -n 1 "$scratch/err")"
     finish

@@ -16,6 +16,16 @@ need_kernels() {
         finish
     done
 }
+# need_programs SUITE NAME…: the same where a program of this machine's is missing.
+need_programs() {
+    local suite=$1 name
+    shift
+    for name in "$@"; do
+        command -v "$name" >/dev/null && continue
+        skip "$suite" "no $name (tools/install-deps --test)"
+        finish
+    done
+}
 kernel() { tools/kernels --cached "$1" 2>/dev/null | cut -d' ' -f3; }
 
 # inside SECONDS [KVM-HOST-OPTION…] -- SCRIPT [ARG…]: runs SCRIPT, which prints the lines of results itself, in the

@@ -5,7 +5,7 @@ set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
 need_kernels net bookworm sid
-command -v ip >/dev/null || { skip net 'no ip (package iproute2)'; finish; }
+need_programs net ip
 # What the guest does comes from the host: a script, fetched as a first try.
 # shellcheck disable=SC2016  # for the guest to expand
 SCRIPT='

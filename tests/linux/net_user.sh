@@ -6,9 +6,7 @@ set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
 need_kernels net_user bookworm
-for program in ip passt; do
-    command -v "$program" >/dev/null || { skip net_user "no $program (tools/install-deps --test)"; finish; }
-done
+need_programs net_user ip passt
 # Each line that the guest says is waited for by the script on the host's side.
 # shellcheck disable=SC2016  # for the guest to expand
 SCRIPT='

@@ -1,13 +1,12 @@
 #!/bin/bash
 # UDP by iperf3 both ways, in virtual time: through a tap as it is, where nothing may be lost, and through one with a limit,
-# where what arrives is the limit and no packet waits for the rest of a flood.
+# where what arrives is the limit.
 set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
 need_kernels udp bookworm
-for program in ip iperf3; do
-    command -v "$program" >/dev/null || { skip udp "no $program (tools/install-deps --test)"; finish; }
-done
+need_programs udp ip iperf3
+# shellcheck disable=SC2016  # for the guest to expand
 SCRIPT='
 ip link set lo up
 for i in 0 1; do ip link set eth$i up; ip addr add 10.0.$i.2/24 dev eth$i; done
