@@ -38,7 +38,8 @@ bool handle_sigbus(void* address);  // false: none of ours. Safe in a signal han
 void install_sigbus_handler();
 
 // Once per process, by who owns it (not a library's guest): every signal that would end the process restores
-// the terminal first, and a fault of ours says where it was (crash_report.h). Signals that are blocked, ignored or handled already (a sanitizer's) are left alone.
+// the terminal first, and a fault of ours says where it was (crash_report.h). Signals that are blocked,
+// ignored or handled already (a sanitizer's) are left alone.
 void install_crash_handlers();
 
 }  // namespace carrel::crash_registry

@@ -1,4 +1,3 @@
-#include <link.h>
 #include <sys/prctl.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -9,9 +8,7 @@
 #include <cstdio>
 
 #include "vmm/base/crash_report.h"
-
-// The linker's: where this program's own file starts in memory.
-extern "C" const ElfW(Ehdr) __ehdr_start;  // NOLINT(bugprone-reserved-identifier)
+#include "vmm/base/resident_code.h"
 
 namespace carrel::crash_registry {
 namespace {
@@ -33,7 +30,7 @@ void tell_crash(int signal, const siginfo_t& info, const void* context) {
     if (name == nullptr || info.si_code <= 0) return;  // sigaction(2): 0 and less were sent by a process
     const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
     const auto place =
-        static_cast<uintptr_t>(registers[REG_RIP]) - reinterpret_cast<uintptr_t>(&__ehdr_start);
+        static_cast<uintptr_t>(registers[REG_RIP]) - reinterpret_cast<uintptr_t>(program_start());
     std::array<char, 16> thread{};  // prctl(2), PR_GET_NAME
     ::prctl(PR_GET_NAME, thread.data());
     // As in check_failed(): memory may be in any state.

@@ -6,6 +6,9 @@
 
 namespace carrel {
 
+// Where this program's file begins in memory: what addr2line counts from.
+const std::byte* program_start();
+
 // The pages of this program's code: one segment (ld and lld make one). Nothing else is mapped there.
 std::span<const std::byte> program_code();
 

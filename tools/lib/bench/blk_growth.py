@@ -11,7 +11,6 @@ DEPTHS = (1, 2, 4, 8, 16, 32, 64)
 SIZES_KIB = (8, 16, 64, 256, 1024)
 DISKS = (1, 8, 24)
 GUESTS = (1, 4, 16)
-IDLE_PROGRAM = "carrel-idle"  # a copy of carrel, since watch.sh looks for the one by its name
 QUEUES = (1, 2, 4)  # with as many vCPUs as the most
 DEPTH_LOADS = tuple(blk.load(f"{depth} deep", "randread", 4096, depth, 4096) for depth in DEPTHS)
 SIZE_LOADS = tuple(blk.load(f"{size} KiB", "read", size << 10, 4, min(4096, (128 << 10) // size)) for size in SIZES_KIB)
@@ -24,7 +23,7 @@ def table(title, guests, found):
 
 def beside(kernel, guests):
     one = vmms.command("carrel", kernel, "vmlinuz", f"{loads.APPEND} {loads.IDLE}", memory_mib=128)
-    return [[IDLE_PROGRAM, *one[1:], "--disk", f"{blk.DISK}1,ro"]] * (guests - 1)
+    return [[loads.IDLE, *one[1:], "--disk", f"{blk.DISK}1,ro"]] * (guests - 1)
 
 
 def main(options):
@@ -38,9 +37,7 @@ def main(options):
     shown = deep + many + crowd + several
     emulated.say(f"{len(shown)} guests, about {80 + 40 * len(shown)} s on an idle machine ...")
     found = loads.run(options, deep, blk.needs(), loads.guest_script(DEPTH_LOADS + SIZE_LOADS, counted=False))
-    needs = blk.needs(max(DISKS))
-    needs.before.append(f"cp $(which carrel) /usr/bin/{IDLE_PROGRAM}")
-    found |= loads.run(options, many + crowd + several, needs, loads.guest_script(SHORT_LOADS, counted=False))
+    found |= loads.run(options, many + crowd + several, blk.needs(max(DISKS)), loads.guest_script(SHORT_LOADS, counted=False))
     for title, one_loads in (("4 KiB reads, by how many are under way", DEPTH_LOADS), ("Reads 4 deep, by their size", SIZE_LOADS)):
         table(f"{title}, 1 vCPU", [replace(guest, loads=one_loads) for guest in deep], found)
     table("carrel, the first of several disks, 1 vCPU", many, found)

@@ -12,7 +12,7 @@ from tables import aligned, number, ratio
 APPEND = "quiet cryptomgr.notests"
 SECONDS = 300  # for one guest
 MARK, COUNTED, COUNT_CALLS = "carrel-load", "carrel-counted", "carrel-count"  # watch.sh knows them, too
-IDLE = "carrel-idle"
+IDLE = "carrel-idle"  # a copy of carrel (watch.sh looks for the one by its name), and a word on its guest's command line
 SECONDS_TO_IDLE = 3  # virtual ones, for a guest to boot
 WATCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "watch.sh")
 # What watch.sh counts, in its order; the last one only after COUNT_CALLS.
@@ -40,7 +40,7 @@ class Guest:
     command: list
     loads: tuple
     tap: str = ""
-    beside: list = field(default_factory=list)  # commands of guests that idle meanwhile, as IDLE in their command line says
+    beside: list = field(default_factory=list)  # commands of guests that idle meanwhile, see IDLE
 
 
 @dataclass
@@ -67,12 +67,14 @@ def guest_script(loads, setup=(), counted=True):
 
 def host_script(guests, before):
     lines = list(before)
+    if any(guest.beside for guest in guests):
+        lines.append(f"cp $(which carrel) /usr/bin/{IDLE}")
     for guest in guests:
         watch = f"sh /root/watch {guest.command[0]} {guest.tap}"
         lines += [f"{shlex.join(command)} </dev/null >/dev/null 2>&1 &" for command in guest.beside]
         lines += [f"sleep {SECONDS_TO_IDLE * len(guest.beside)}", f"echo GUEST {guest.name}"]
         lines += [f"timeout {SECONDS} {shlex.join(guest.command)} </dev/null 2>&1 | tr -d '\\r' | {watch}"]
-        lines += [f"kill $(pidof {guest.beside[0][0]})", "wait"] if guest.beside else []
+        lines += [f"kill $(pidof {IDLE})", "wait"] if guest.beside else []
     return "\n".join(lines) + "\nexit 0\n"
 
 
