@@ -7,13 +7,13 @@ set -uo pipefail
 
 # Folder, and what it may include besides itself, vmm/base and vmm/model.
 declare -A may=(
-    [vmm/base]='-' [vmm/model]='' [vmm/memory]='' [vmm/bus]='vmm/memory' [vmm/kvm]='vmm/memory vmm/bus'
+    [vmm/base]='-' [vmm/model]='' [vmm/config]='' [vmm/memory]='' [vmm/bus]='vmm/memory' [vmm/kvm]='vmm/memory vmm/bus'
     [vmm/sched]='' [vmm/sim]='vmm/sched' [vmm/observe]='vmm/memory vmm/bus vmm/kvm'
     [vmm/machine]='vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe devices boot guest-images'
     [vmm/host]='vmm/machine vmm/sched devices'
-    [vmm/control]='vmm/host'
-    [vmm/app]='vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/control devices boot'
-    [vmm/cli]='vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/control vmm/app devices boot'
+    [vmm/control]='vmm/host vmm/config vmm/sched'
+    [vmm/app]='vmm/config vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/control devices boot'
+    [vmm/cli]='vmm/config vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/control vmm/app devices boot'
     [devices]='vmm/memory vmm/bus' [boot]='vmm/memory'
 )
 

@@ -23,6 +23,15 @@ struct RunOptions {
     std::string memory;
     std::string cpus = "1";
     std::string cpu_model = "host";
+    std::string cpu_cap;
+    std::string cpu_reserve;
+    std::string cpu_burst;
+    std::string cpu_period;
+    uint32_t cpu_weight = CpuQuota::kDefaultWeight;
+    std::string cpus_allowed;
+    std::string memory_quota;
+    std::string swap;
+    std::string on_memory_limit;
     std::string timeout;
     std::string on_reboot = "exit";
     std::string serial = "stdio";
@@ -40,6 +49,42 @@ struct RunOptions {
     uint32_t rebuild_every = 0;
 };
 
+Result<CpuQuota> to_cpu_quota(const RunOptions& options) {
+    CpuQuota quota;
+    if (!options.cpu_cap.empty()) {
+        TRY_ASSIGN(quota.cap, parse_cpu_share(options.cpu_cap, "--cpu-cap"));
+    }
+    quota.weight = options.cpu_weight;
+    if (!options.cpu_reserve.empty()) {
+        TRY_ASSIGN(quota.reserve, parse_cpu_share(options.cpu_reserve, "--cpu-reserve"));
+    }
+    if (!options.cpu_burst.empty()) {
+        TRY_ASSIGN(quota.burst, parse_duration(options.cpu_burst, "--cpu-burst"));
+    }
+    if (!options.cpu_period.empty()) {
+        TRY_ASSIGN(quota.period, parse_duration(options.cpu_period, "--cpu-period"));
+    }
+    return quota;
+}
+
+Result<std::optional<MemoryQuota>> to_memory_quota(const RunOptions& options) {
+    if (options.memory_quota.empty()) {
+        if (options.swap.empty() && options.on_memory_limit.empty()) return std::optional<MemoryQuota>();
+        return usage_error(
+            options.swap.empty() ? "--on-memory-limit: there is no limit" : "--swap: there is no quota",
+            "write --memory-quota, too");
+    }
+    MemoryQuota quota;
+    TRY_ASSIGN(quota.bytes, parse_size(options.memory_quota, "--memory-quota"));
+    if (!options.swap.empty()) {
+        TRY_ASSIGN(quota.swap, parse_swap(options.swap));
+    }
+    if (!options.on_memory_limit.empty()) {
+        TRY_ASSIGN(quota.on_limit, parse_on_memory_limit(options.on_memory_limit));
+    }
+    return std::optional(quota);
+}
+
 Result<MachineConfig> to_config(const RunOptions& options) {
     MachineConfig config;
     if (!options.name.empty()) config.name = options.name;
@@ -50,6 +95,11 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     }
     TRY_ASSIGN(config.cpus, parse_cpus(options.cpus));
     TRY_ASSIGN(config.cpu_model, parse_cpu_model(options.cpu_model));
+    TRY_ASSIGN(config.cpu_quota, to_cpu_quota(options));
+    if (!options.cpus_allowed.empty()) {
+        TRY_ASSIGN(config.cpus_allowed, parse_cpu_list(options.cpus_allowed));
+    }
+    TRY_ASSIGN(config.memory_quota, to_memory_quota(options));
     config.backing = options.hugepages ? MemoryBacking::kHugetlb : MemoryBacking::kAnonymous;
     TRY_ASSIGN(config.on_reboot, parse_on_reboot(options.on_reboot));
     config.rebuild_every = options.rebuild_every;
@@ -126,6 +176,24 @@ void add_run(CLI::App& app, int& status) {
     command->add_option("--cpus", o.cpus, "vCPUs (default: 1)");
     command->add_option("--cpu", o.cpu_model,
                         "host: all this host offers; baseline: x86-64-v2 (default: host)");
+    const auto quota_option = [command](const char* name, std::string& value, const char* help) {
+        command->add_option(name, value, help)->check(refuse_empty, "");
+    };
+    quota_option("--cpu-cap", o.cpu_cap,
+                 "at most so much of one host CPU, such as 25% or 150% (default: no limit)");
+    command->add_option("--cpu-weight", o.cpu_weight,
+                        "its part of what guests contend for, 1 to 10000 (default: 100)");
+    quota_option("--cpu-reserve", o.cpu_reserve, "at least so much of one host CPU (default: none)");
+    quota_option("--cpu-burst", o.cpu_burst,
+                 "unused CPU time that it may save up under a cap (default: none)");
+    quota_option("--cpu-period", o.cpu_period, "the cap holds over each such time (default: 10ms)");
+    quota_option("--cpus-allowed", o.cpus_allowed, "host CPUs that it may use, such as 0-3,6 (default: all)");
+    quota_option("--memory-quota", o.memory_quota,
+                 "host memory that its RAM may occupy (default: all of its RAM)");
+    quota_option("--swap", o.swap,
+                 "FILE[,size=SIZE]: where what is beyond the quota goes (default: none; the guest's memory)");
+    quota_option("--on-memory-limit", o.on_memory_limit,
+                 "hold or kill: what happens when nothing more can be given back (default: hold)");
     command
         ->add_option("--timeout", o.timeout, "end the guest after this time, with status 36 (default: never)")
         ->check(refuse_empty, "");

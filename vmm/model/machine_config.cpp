@@ -4,6 +4,8 @@
 #include <limits>
 #include <string_view>
 
+#include "vmm/model/device_config.h"
+
 namespace carrel {
 namespace {
 
@@ -66,6 +68,29 @@ Result<uint32_t> parse_cpus(const std::string& text) {
     }
     if (error != std::errc{}) cpus = std::numeric_limits<uint32_t>::max();
     TRY(check_cpus(cpus));
+    return cpus;
+}
+
+Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text) {
+    constexpr unsigned kMostCpus = 1024;
+    const auto refused = [&] {
+        return usage_error("--cpus-allowed: '" + text + "' is not a list of host CPUs below 1024",
+                           "write numbers and ranges in ascending order, such as 0-3,6");
+    };
+    std::vector<uint32_t> cpus;
+    std::string_view rest = text;
+    do {
+        const std::string_view word = rest.substr(0, rest.find(','));
+        const size_t dash = word.find('-');
+        const auto first = whole_number(word.substr(0, dash));
+        const auto last = dash == word.npos ? first : whole_number(word.substr(dash + 1));
+        if (!first || !last || *last < *first || *last >= kMostCpus ||
+            (!cpus.empty() && *first <= cpus.back()))
+            return refused();
+        for (unsigned cpu = *first; cpu <= *last; ++cpu) cpus.push_back(cpu);
+        rest = word.size() < rest.size() ? rest.substr(word.size() + 1) : std::string_view();
+        if (rest.empty() && text.back() == ',') return refused();
+    } while (!rest.empty());
     return cpus;
 }
 
@@ -146,6 +171,10 @@ Result<void> check(const MachineConfig& config) {
     if (config.backing == MemoryBacking::kHugetlb && config.memory_or_default() % kHugePageSize != 0) {
         return usage_error("--memory: huge pages need a multiple of 2M");
     }
+    TRY(check_cpu_quota(config.cpu_quota));
+    if (config.memory_quota) TRY(check_memory_quota(*config.memory_quota, config.memory_or_default()));
+    if (config.memory_quota && config.backing != MemoryBacking::kAnonymous)
+        return usage_error("--memory-quota: it isn't possible yet with --hugepages", "leave one of them out");
     if (config.balloon) TRY(check_balloon(*config.balloon, config.memory_or_default()));
     if (config.nets.size() > MachineConfig::kMostNets) {
         return usage_error("--net: a guest has at most " + std::to_string(MachineConfig::kMostNets) +

@@ -10,8 +10,10 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/result.h"
 #include "vmm/model/balloon_options.h"
+#include "vmm/model/cpu_quota.h"
 #include "vmm/model/disk_config.h"
 #include "vmm/model/gpa.h"
+#include "vmm/model/memory_quota.h"
 #include "vmm/model/net_config.h"
 #include "vmm/model/transport.h"
 #include "vmm/model/vsock_config.h"
@@ -50,6 +52,9 @@ struct MachineConfig {
     uint64_t memory = 0;  // bytes; 0: the default for this kind of guest
     uint32_t cpus = 1;
     CpuModel cpu_model = CpuModel::kHost;
+    CpuQuota cpu_quota;
+    std::vector<uint32_t> cpus_allowed;       // of the host, in ascending order; empty: all
+    std::optional<MemoryQuota> memory_quota;  // none: it may occupy all of its RAM
     MemoryBacking backing = MemoryBacking::kAnonymous;
     SerialConfig serial;
     ConsoleKind console = ConsoleKind::kSerial;
@@ -84,6 +89,7 @@ Result<Nanoseconds> parse_duration(const std::string& text,
                                    const char* key);  // "60s", "500ms", "2m", "1h", seconds
 std::string duration_text(Nanoseconds duration);      // "90 s", "300 ms"
 Result<uint32_t> parse_cpus(const std::string& text);
+Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text);  // "0-3,6"
 Result<CpuModel> parse_cpu_model(const std::string& text);
 Result<Transport> parse_transport(const std::string& text);
 Result<OnReboot> parse_on_reboot(const std::string& text);
