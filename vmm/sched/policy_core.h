@@ -20,19 +20,14 @@
 
 #include "vmm/base/clock.h"
 #include "vmm/model/cpu_quota.h"
+#include "vmm/model/policy.h"
 
 namespace carrel::sched {
 
 enum class GuestId : uint32_t {};
 enum class VcpuId : uint32_t {};
 
-enum class Policy : uint8_t {
-    kWeightedFair,  // start-time fair queueing over guests, by weight
-    kRoundRobin,
-    kPriority,  // strict, with ageing
-    kFcfs,      // first come, first served: until it halts
-    kSjf,       // shortest (estimated) burst first: until it halts
-};
+using carrel::Policy;
 
 struct Lease {
     static constexpr Nanoseconds kUnlimited = INT64_MAX;
@@ -106,8 +101,5 @@ class PolicyCore {
     struct State;
     std::unique_ptr<State> state_;
 };
-
-const char* policy_name(Policy policy);  // "weighted-fair", "round-robin", "priority", "fcfs", "sjf"
-Result<Policy> parse_policy(const std::string& text);
 
 }  // namespace carrel::sched
