@@ -82,6 +82,8 @@ class PolicyCore {
     std::optional<VcpuId> next_recall(Nanoseconds now);
     // Whether the guest's slice for I/O has something left in this period.
     bool io_allowed(GuestId guest, Nanoseconds now);
+    // Until when its period lasts: then its I/O is allowed again.
+    Nanoseconds period_end(GuestId guest, Nanoseconds now);
 
     // --- what is ---
     struct GuestState {

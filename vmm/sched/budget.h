@@ -1,0 +1,71 @@
+// Budget: the CPU time that one guest may still use in its period, and what of it comes first by reservation.
+//
+//   period k          period k+1
+//   ├────────────────┼──────────────── …      quota = cap × period
+//   │ I/O: quota/8   │ unspent I/O of k goes to the vCPUs' pool of k+1
+//   │ pool: the rest │ unspent pool of k is lost, but for `burst`; a debt of k is taken off
+//
+// Leases are paid from the pool when they are granted, and what they leave comes back when they end in the
+// same period. A pool that is too small for a lease worth giving isn't lost: with a cap of 1 % (0.1 ms a
+// period) one of 0.5 ms is due each fifth period. Nothing here happens by itself: refresh() does what is due
+// for any number of periods at once, so that idle guests cost nothing.
+#pragma once
+
+#include "vmm/model/cpu_quota.h"
+
+namespace carrel::sched {
+
+class Budget {
+  public:
+    static constexpr Nanoseconds kIoPart = 8;  // one eighth of the quota is I/O's first
+
+    Budget(const CpuQuota& quota, Nanoseconds least_lease, Nanoseconds now);
+
+    // Another quota, in the middle of a period: what was spent of the old one counts until its end.
+    void change(const CpuQuota& quota, Nanoseconds now);
+    // Begins the period in which `now` lies, if it isn't this one. `starved`: a vCPU waits for budget.
+    // True: another period.
+    bool refresh(Nanoseconds now, bool starved) { return now >= start_ + period_ && begin(now, starved); }
+
+    bool capped() const { return capped_; }
+    Nanoseconds left() const { return capped_ ? pool_ : 0; }
+    Nanoseconds quota() const { return quota_; }
+    uint64_t period_number() const { return number_; }
+    Nanoseconds period_begin() const { return start_; }
+    Nanoseconds period_end() const { return start_ + period_; }
+    // How many vCPUs it can serve now.
+    uint32_t servable() const;
+    // How long the lease of one of `runnable` vCPUs is; only where servable() isn't 0.
+    Nanoseconds lease(uint32_t runnable) const;
+    // When, by time alone, servable() won't be 0.
+    Nanoseconds servable_at() const;
+
+    void spend(Nanoseconds time) { pool_ -= time; }
+    void give_back(Nanoseconds time) { pool_ += time; }
+    // From I/O's part first.
+    void spend_io(Nanoseconds time);
+    bool io_left() const { return !capped_ || io_ > 0; }
+
+    // Of the reservation in this period.
+    bool reserves() const { return reserve_ > 0; }
+    Nanoseconds reserve_left() const { return reserve_ - reserve_used_; }
+    void use_reserve(Nanoseconds time) { reserve_used_ += time; }
+
+  private:
+    bool begin(Nanoseconds now, bool starved);
+    void refill(int64_t periods, bool starved);
+    void take_over(const CpuQuota& quota);
+    Nanoseconds vcpus_part() const { return quota_ - io_slice_; }
+
+    Nanoseconds least_lease_;
+    // From the quota.
+    bool capped_ = false;
+    Nanoseconds period_ = 0, quota_ = 0, io_slice_ = 0, burst_ = 0, reserve_ = 0;
+    Nanoseconds worth_ = 0;  // a lease shorter than this isn't worth giving
+    // Of this period.
+    Nanoseconds start_ = 0, pool_ = 0, io_ = 0, reserve_used_ = 0;
+    uint64_t number_ = 0;
+    bool forgive_ = false;  // the debt comes from a change of quota
+};
+
+}  // namespace carrel::sched

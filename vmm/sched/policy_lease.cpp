@@ -1,0 +1,141 @@
+// Who runs: leases are granted, recalled, and end.
+#include "vmm/sched/policy_state.h"
+
+namespace carrel::sched {
+
+// The first that waits and may run. Budgets and reservations may have been used up while it waited.
+std::optional<uint32_t> PolicyCore::State::front(Nanoseconds now) {
+    while (!waiting.empty()) {
+        const uint32_t id = waiting.top().id;
+        const uint32_t guest_id = vcpus[id].guest;
+        GuestRecord& g = guests[guest_id];
+        refresh(g, now);
+        if (g.budget.servable() == 0) {
+            dequeue(id);
+            throttle(id);
+        } else if (vcpus[id].reserved && g.budget.reserve_left() <= 0) {
+            demote(id);
+        } else {
+            return id;
+        }
+        settle(guest_id);
+    }
+    return std::nullopt;
+}
+
+Lease PolicyCore::State::grant(uint32_t id, Nanoseconds now) {
+    VcpuRecord& v = vcpus[id];
+    GuestRecord& g = guests[v.guest];
+    const uint32_t runnable = g.waiting.size() + g.throttled.size();
+    leave_waiting(id);
+    ++running;
+    ++g.running;
+    v.phase = Phase::kRunning;
+    v.granted_at = now;
+    v.uncontended = waiting.size() <= options.cpus - running;
+    if (options.policy == Policy::kWeightedFair) clock.advance(v.key);
+    const Nanoseconds length = lease_length(v, g, runnable);
+    pay(v, g, length);
+    hold(id);
+    settle(v.guest);
+    if (clock.overdue()) rebase();
+    return {VcpuId{id}, length};
+}
+
+Nanoseconds PolicyCore::State::lease_length(const VcpuRecord& v, const GuestRecord& g,
+                                            uint32_t runnable) const {
+    Nanoseconds length = Lease::kUnlimited;
+    if (!v.uncontended) {
+        if (slices()) length = options.slice;
+        if (v.reserved) length = std::min(length, std::max(g.budget.reserve_left(), options.least_lease / 4));
+    }
+    return g.budget.capped() ? std::min(length, g.budget.lease(runnable)) : length;
+}
+
+void PolicyCore::State::pay(VcpuRecord& v, GuestRecord& g, Nanoseconds length) {
+    v.lease_left = length;
+    v.lease_used = 0;
+    v.lease_period = g.budget.period_number();
+    v.exempt = !g.budget.capped();
+    if (!v.exempt) g.budget.spend(length);
+    // Longer than the reservation: it is no privilege, but there was nobody else.
+    if (v.uncontended && length > g.budget.reserve_left()) v.reserved = false;
+    v.reserve_left = v.reserved ? length : 0;
+    g.budget.use_reserve(v.reserve_left);
+}
+
+void PolicyCore::State::hold(uint32_t id) {
+    VcpuRecord& v = vcpus[id];
+    holders.push(id, v.reserved ? kReservedFirst - v.key : -v.key, ~v.turn);
+    v.has_long = v.lease_left > options.slice;
+    if (v.has_long) long_leases.append(vcpus, id);
+}
+
+void PolicyCore::State::recall(uint32_t id) {
+    VcpuRecord& v = vcpus[id];
+    holders.erase(id);
+    if (v.has_long) long_leases.remove(vcpus, id);
+    v.has_long = false;
+    v.recalled = true;
+    ++recalled;
+}
+
+void PolicyCore::State::end_lease(uint32_t id) {
+    VcpuRecord& v = vcpus[id];
+    GuestRecord& g = guests[v.guest];
+    if (v.recalled)
+        --recalled;
+    else
+        holders.erase(id);
+    if (v.has_long) long_leases.remove(vcpus, id);
+    if (v.unlawful) --unlawful;
+    v.recalled = v.has_long = v.unlawful = v.reserved = false;
+    --running;
+    --g.running;
+    give_back(v, g);
+}
+
+void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g) {
+    if (v.lease_period == g.budget.period_number()) {
+        if (!v.exempt) g.budget.give_back(v.lease_left);
+        g.budget.use_reserve(-v.reserve_left);
+    }
+    v.lease_left = v.reserve_left = 0;
+    if (!fair()) return;
+    g.finish += FairClock::cost(v.lease_used, g.quota.weight) - v.nominal;
+    v.nominal = 0;
+    // What it used while nobody else wanted it isn't held against it.
+    if (v.uncontended) clock.advance(g.finish);
+}
+
+bool PolicyCore::State::preempts(uint32_t waiter) {
+    const VcpuRecord& v = vcpus[waiter];
+    if (holders.empty() || guests[v.guest].budget.servable() == 0) return false;
+    const VcpuRecord& worst = vcpus[holders.top().id];
+    if (v.reserved != worst.reserved) return v.reserved;
+    const bool preemptive = fair() || options.policy == Policy::kPriority;
+    return preemptive && v.key < worst.key;
+}
+
+// Who wakes is held against the worst holder once: keys don't change while one waits or runs. Apart from
+// that, leases longer than a slice give way, the oldest first, as soon as somebody waits and they had their
+// slice.
+std::optional<uint32_t> PolicyCore::State::whom_to_recall(Nanoseconds now) {
+    if (unlawful > 0)
+        for (const IndexedHeap::Entry& holder : holders.entries())
+            if (vcpus[holder.id].unlawful) return holder.id;
+    if (running - recalled > options.cpus) return holders.top().id;
+    if (free_slot() || !front(now)) return std::nullopt;
+    while (!arrivals.empty() && waiting.size() > recalled) {
+        const uint32_t waiter = arrivals.front();
+        arrivals.remove(vcpus, waiter);
+        vcpus[waiter].arrived = false;
+        if (preempts(waiter)) return holders.top().id;
+    }
+    if (!slices() || long_leases.empty() || waiting.size() <= recalled) return std::nullopt;
+    const uint32_t oldest = long_leases.front();
+    if (vcpus[oldest].granted_at + options.slice > now) return std::nullopt;
+    return oldest;
+}
+
+}  // namespace carrel::sched
