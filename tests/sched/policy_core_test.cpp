@@ -59,8 +59,10 @@ TEST_CASE("a lease without end is recalled when it had its slice and another wai
         CHECK_FALSE(core.next_recall(2 * kMs));
     }
     SECTION("under weighted fair at once, since who wakes is behind") {
-        core.wake(second, 0, kMs);
-        CHECK(core.next_recall(kMs) == first);
+        core.expire(first, 5 * kMs, 5 * kMs);
+        REQUIRE(core.next_grant(5 * kMs));
+        core.wake(second, 0, 6 * kMs);
+        CHECK(core.next_recall(6 * kMs) == first);
     }
     SECTION("under first come, first served never") {
         core.set_policy(Policy::kFcfs, 0);

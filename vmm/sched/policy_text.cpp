@@ -1,21 +1,10 @@
-// The policies' names, and a PolicyCore's state for people.
+// A PolicyCore's state for people.
 #include <fmt/core.h>
-
-#include <algorithm>
-#include <array>
 
 #include "vmm/sched/policy_state.h"
 
 namespace carrel::sched {
 namespace {
-
-struct Name {
-    Policy policy;
-    const char* name;
-};
-constexpr std::array kNames = {Name{Policy::kWeightedFair, "weighted-fair"},
-                               Name{Policy::kRoundRobin, "round-robin"}, Name{Policy::kPriority, "priority"},
-                               Name{Policy::kFcfs, "fcfs"}, Name{Policy::kSjf, "sjf"}};
 
 double ms(Nanoseconds time) {
     return static_cast<double>(time) / static_cast<double>(kMillisecond);
@@ -59,18 +48,6 @@ std::string guest_text(uint32_t id, const GuestRecord& g) {
 }
 
 }  // namespace
-
-const char* policy_name(Policy policy) {
-    return std::find_if(kNames.begin(), kNames.end(), [=](const Name& n) { return n.policy == policy; })
-        ->name;
-}
-
-Result<Policy> parse_policy(const std::string& text) {
-    for (const Name& known : kNames)
-        if (text == known.name) return known.policy;
-    return usage_error(fmt::format("policy: '{}' is none", text),
-                       "write weighted-fair, round-robin, priority, fcfs or sjf");
-}
 
 std::string PolicyCore::text(Nanoseconds now) {
     State& s = *state_;
