@@ -45,9 +45,14 @@ Result<std::unique_ptr<Guest>> Guest::create(const MachineConfig& config, const 
 
 Guest::Guest(MachineConfig config, const GuestServices& services,
              std::function<void(const GuestReport&)> on_finished)
-    : config_(std::move(config)), services_(services), on_finished_(std::move(on_finished)) {}
+    : config_(std::move(config)), services_(services), on_finished_(std::move(on_finished)) {
+    if (services_.scheduler != nullptr) scheduled_as_ = services_.scheduler->add_guest(config_.cpu_quota);
+}
 
-Guest::~Guest() = default;
+Guest::~Guest() {
+    machine_.reset();  // its vCPUs' places
+    if (services_.scheduler != nullptr) services_.scheduler->remove_guest(scheduled_as_);
+}
 
 Result<void> Guest::make_machine() {
     // A guest that never starts again has its kernel unpacked straight into its memory.
@@ -61,6 +66,8 @@ Result<void> Guest::make_machine() {
                                    console_->input_room(),
                                    services_.share.switches,
                                    again ? &services_.share.kernels : nullptr,
+                                   services_.scheduler,
+                                   scheduled_as_,
                                    [this] { services_.io.post([this] { on_machine_end(); }); }};
     TRY_ASSIGN(machine_, Machine::create(config_, services));
     follow_window();

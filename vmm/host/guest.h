@@ -20,6 +20,7 @@ struct GuestServices {
     Log& log;
     const Clock& clock;
     MachineShare& share;
+    sched::Scheduler* scheduler = nullptr;  // null: the guest has no share of the CPUs to be kept to
 };
 
 // How a guest's run went, all its machines together.
@@ -78,6 +79,7 @@ class Guest final : public ByteReceiver {
     bool finished_ = false;
     uint64_t timeout_ = 0;
     uint32_t restarts_ = 0;
+    sched::GuestId scheduled_as_{};  // where there is a scheduler
 };
 
 }  // namespace carrel

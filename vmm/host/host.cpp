@@ -1,5 +1,6 @@
 #include "vmm/host/host.h"
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -9,6 +10,15 @@
 #include "vmm/base/resident_code.h"
 
 namespace carrel {
+namespace {
+
+uint32_t usable_cpus() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<uint32_t>(CPU_COUNT(&set)) : 1;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Host>> Host::create(Opener& opener, Spawner& spawner, Log& log, const Clock& clock) {
     crash_registry::install_sigbus_handler();
@@ -30,7 +40,7 @@ Result<void> Host::watch_memory() {
 }
 
 Host::Host(std::unique_ptr<EventLoop> io, Opener& opener, Spawner& spawner, Log& log, const Clock& clock)
-    : io_(std::move(io)), services_{opener, spawner, *io_, log, clock, share_} {}
+    : io_(std::move(io)), services_{opener, spawner, *io_, log, clock, share_, nullptr} {}
 
 Host::~Host() {
     stop_io();
@@ -39,9 +49,17 @@ Host::~Host() {
 }
 
 Result<Guest*> Host::add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished) {
+    if (config.cpu_quota != CpuQuota{}) TRY(start_scheduler());
     TRY_ASSIGN(auto guest, Guest::create(config, services_, std::move(on_finished)));
     guests_.push_back(std::move(guest));
     return guests_.back().get();
+}
+
+Result<void> Host::start_scheduler() {
+    if (scheduler_) return {};
+    TRY_ASSIGN(scheduler_, sched::Scheduler::create({.cpus = usable_cpus()}));
+    services_.scheduler = scheduler_.get();
+    return {};
 }
 
 Result<void> Host::start() {

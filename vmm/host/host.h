@@ -12,6 +12,7 @@
 #include "vmm/base/spawner.h"
 #include "vmm/base/thread.h"
 #include "vmm/host/guest.h"
+#include "vmm/sched/scheduler.h"
 
 namespace carrel {
 
@@ -41,10 +42,12 @@ class Host {
 
   private:
     Result<void> watch_memory();
+    Result<void> start_scheduler();
 
     std::unique_ptr<EventLoop> io_;
     MachineShare share_;
-    Fd memory_alarm_;  // eventfd, written by the SIGBUS handler
+    Fd memory_alarm_;                              // eventfd, written by the SIGBUS handler
+    std::unique_ptr<sched::Scheduler> scheduler_;  // from the first guest on that has a share to be kept to
     GuestServices services_;
     std::vector<std::unique_ptr<Guest>> guests_;
     Thread io_thread_;

@@ -181,6 +181,11 @@ void Vcpu::tell_paused() {
                 0);  // fails where the guest has no kvm-clock: then nothing is to be told
 }
 
+bool Vcpu::is_halted() const {
+    kvm_mp_state state{};
+    return retry_ioctl(fd(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state != KVM_MP_STATE_RUNNABLE;
+}
+
 bool Vcpu::waits_for_init() const {
     kvm_mp_state state{};
     return retry_ioctl(fd(), KVM_GET_MP_STATE, &state) == 0 && state.mp_state == KVM_MP_STATE_UNINITIALIZED;

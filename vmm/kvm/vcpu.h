@@ -42,6 +42,9 @@ class Vcpu final : public Kick {
     Result<void> save(ByteWriter& writer, const std::vector<uint32_t>& msr_list) const;
     Result<void> restore(ByteReader& reader);
 
+    // The guest has halted it, or it waits for another's INIT; vCPU stopped. KVM_GET_MP_STATE (4.38).
+    bool is_halted() const;
+
     // The guest was stopped from outside: its watchdogs take no offence at the gap. KVM_KVMCLOCK_CTRL (4.81);
     // vCPU stopped.
     void tell_paused();

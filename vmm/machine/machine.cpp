@@ -202,14 +202,18 @@ Result<void> Machine::start() {
 
 Result<void> Machine::start_threads() {
     gate_.reopen();
+    samplers_.clear();
     runners_.clear();
     const VcpuRunner::Options options{config_.rebuild_every, services_.log, services_.clock};
     for (const auto& vcpu : hardware_.vcpus) {
         runners_.push_back(std::make_unique<VcpuRunner>(*vcpu, *hardware_.board, gate_, *this, options));
+        if (services_.scheduler != nullptr)
+            TRY(runners_.back()->take_seat(*services_.scheduler, services_.scheduled_as));
+        samplers_.emplace_back(*runners_.back(), *vcpu, services_.opener);
     }
     {
         MutexLock lock(mutex_);
-        for (const auto& vcpu : hardware_.vcpus) kicks_.push_back(vcpu.get());
+        for (const auto& runner : runners_) kicks_.push_back(runner.get());
         if (end_) gate_.set(RunGate::Request::kStop);  // it came between two sets of threads
     }
     constexpr size_t kNameShown = 8;  // DESIGN.md section 4: tools and filters go by "<vm cut to 8>:vcpuN"
@@ -232,7 +236,7 @@ Machine::~Machine() {
 
 void Machine::kick_all() {
     MutexLock lock(mutex_);
-    for (Kick* const vcpu : kicks_) vcpu->kick();
+    for (Kick* const runner : kicks_) runner->kick();
 }
 
 void Machine::join_all() {
@@ -341,6 +345,7 @@ Result<void> Machine::rebuild() {
     TRY(map_memory(*fresh.vm));
     TRY(make_board(fresh));
     past_ = statistics();
+    samplers_.clear();
     runners_.clear();
     std::swap(hardware_, fresh);  // before restoring: input that is asked for then must reach the new board
     fresh.vm->leave_wiring_to_kernel();

@@ -26,6 +26,7 @@
 #include "vmm/machine/machine_statistics.h"
 #include "vmm/machine/run_gate.h"
 #include "vmm/machine/vcpu_runner.h"
+#include "vmm/machine/vcpu_sampler.h"
 #include "vmm/model/machine_config.h"
 #include "vmm/model/machine_description.h"
 
@@ -42,6 +43,9 @@ struct MachineServices {
     RoomListener& input_room;
     NetSwitches& switches;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
+    // Its vCPUs run under leases for `scheduled_as`; null: as the host's kernel lets them.
+    sched::Scheduler* scheduler;
+    sched::GuestId scheduled_as;
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
 };
 
@@ -78,6 +82,10 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     Result<void> rebuild();
 
     MachineStatistics statistics() const;
+    // Where the time of each vCPU went, in the order of their ids; kSettle of VcpuSampler between the two
+    // calls.
+    void settle_vcpus();
+    std::vector<std::optional<VcpuSample>> sample_vcpus();
     // The process ends next: see vmm/kvm/teardown.h. What is returned must stay open.
     static Result<Fd> defer_teardown(std::span<const Machine* const> machines);
     const boot::BootResult& boot_result() const { return boot_; }
@@ -134,6 +142,7 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     Hardware hardware_;   // goes before the memory is unmapped
     RunGate gate_;
     std::vector<std::unique_ptr<VcpuRunner>> runners_;
+    std::vector<VcpuSampler> samplers_;  // of the runners
     std::vector<Thread> threads_;
     MachineStatistics past_;  // of the hardware before a rebuild
     std::atomic<bool> rebuild_posted_{false};

@@ -24,6 +24,16 @@ BalloonReport since(const BalloonReport& past, const virtio::Balloon& balloon) {
 
 }  // namespace
 
+void Machine::settle_vcpus() {
+    for (VcpuSampler& sampler : samplers_) sampler.settle();
+}
+
+std::vector<std::optional<VcpuSample>> Machine::sample_vcpus() {
+    std::vector<std::optional<VcpuSample>> samples;
+    for (VcpuSampler& sampler : samplers_) samples.push_back(sampler.sample());
+    return samples;
+}
+
 MachineStatistics Machine::statistics() const {
     MachineStatistics s = past_;
     for (const auto& vcpu : hardware_.vcpus) s.exits += vcpu->exits();

@@ -1,33 +1,79 @@
 #include "vmm/machine/vcpu_runner.h"
 
+#include <unistd.h>
+
 #include <cstring>
 
 #include "vmm/observe/failure_report.h"
 
 namespace carrel {
 
+Result<void> VcpuRunner::take_seat(sched::Scheduler& scheduler, sched::GuestId guest) {
+    TRY_ASSIGN(const uint32_t place, scheduler.add_vcpu(guest, *this));
+    seat_.emplace(Seat{scheduler, place, sched::LeaseHolder(scheduler.board(), place, *this),
+                       StealRecord(vcpu_, board_.memory())});
+    return {};
+}
+
+VcpuRunner::~VcpuRunner() {
+    if (seat_) seat_->scheduler.remove_vcpu(seat_->place);
+}
+
+VcpuRunner::Waits VcpuRunner::waits() const {
+    Waits waits;
+    waits.thread = thread_.load(std::memory_order_acquire);
+    waits.began = began_.load(std::memory_order_relaxed);
+    waits.paused = paused_.total(sched::monotonic_time());
+    if (seat_) waits.quota = seat_->scheduler.times(seat_->place).waited_for_quota;
+    return waits;
+}
+
+// False: the host has no timer for it.
+bool VcpuRunner::begin_lease() {
+    if (!seat_) return true;
+    const auto begun = seat_->lease.begin();
+    if (!begun.ok()) (void)end(EndReason::kHostFailure, begun.error().sentence());
+    return begun.ok();
+}
+
+void VcpuRunner::kick() {
+    vcpu_.kick();
+    if (seat_) seat_->lease.nudge();
+}
+
 void VcpuRunner::run() {
     vcpu_.bind_to_this_thread();
-    while (pass_gate()) {
+    began_.store(sched::monotonic_time(), std::memory_order_relaxed);
+    thread_.store(::gettid(), std::memory_order_release);
+    bool going = begin_lease();
+    while (going && pass_gate()) {
         access_pending_ = false;
         const kvm::Exit exit = vcpu_.run();
         board_.drain_coalesced();
-        if (answer(exit) == Next::kEnd) break;
+        going = answer(exit) == Next::kRun;
         const uint32_t every = options_.rebuild_every;
         if (every != 0 && vcpu_.exits() % every == 0) listener_.on_rebuild_due();
     }
+    if (seat_) seat_->lease.end();
     vcpu_.unbind();
 }
 
-// The order makes a kick impossible to lose: who kicks sets the request first and the flag second, we clear
-// the flag first (here and in answer()) and look at the request second.
+// The order makes a kick impossible to lose: who kicks sets the request (or takes the lease) first and the
+// flag second, we clear the flag first (here and in answer()) and look at the request second.
 bool VcpuRunner::pass_gate() {
-    while (gate_.request() != RunGate::Request::kRun) {
-        finish_pending_access();
-        if (!gate_.park()) return false;
-        vcpu_.clear_kick();
+    for (;;) {
+        while (gate_.request() != RunGate::Request::kRun) {
+            finish_pending_access();
+            paused_.begin(sched::monotonic_time());
+            const bool go_on = gate_.park();
+            paused_.end(sched::monotonic_time());
+            if (!go_on) return false;
+            vcpu_.clear_kick();
+            kicked_ = true;
+        }
+        if (!kicked_) return true;
+        kicked_ = seat_ && !seat_->lease.look();
     }
-    return true;
 }
 
 // Until it's done, registers hold a half-executed instruction (api.rst, "Note" under KVM_EXIT_IO and
@@ -53,6 +99,7 @@ VcpuRunner::Next VcpuRunner::answer(const kvm::Exit& exit) {
         Next operator()(const kvm::InterruptedExit&) {
             self.counts_.add(ExitCounts::kInterrupted);
             self.vcpu_.clear_kick();
+            self.kicked_ = true;
             return Next::kRun;
         }
         Next operator()(const kvm::SystemEventExit& e) { return self.answer_event(e); }

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "vmm/base/clock.h"
@@ -13,6 +14,10 @@
 #include "vmm/machine/board.h"
 #include "vmm/machine/machine_end.h"
 #include "vmm/machine/run_gate.h"
+#include "vmm/machine/steal_record_x86.h"
+#include "vmm/sched/lease_holder.h"
+#include "vmm/sched/scheduler.h"
+#include "vmm/sched/vcpu_times.h"
 
 namespace carrel {
 
@@ -34,7 +39,7 @@ struct ExitCounts {
     uint64_t get(Kind kind) const { return of[kind].load(std::memory_order_relaxed); }
 };
 
-class VcpuRunner {
+class VcpuRunner final : public Kick, private sched::LeaseVcpu {
   public:
     struct Options {
         uint32_t rebuild_every = 0;  // see MachineConfig
@@ -45,13 +50,43 @@ class VcpuRunner {
     VcpuRunner(kvm::Vcpu& vcpu, Board& board, RunGate& gate, RunnerListener& listener, const Options& options)
         : vcpu_(vcpu), board_(board), gate_(gate), listener_(listener), options_(options) {}
 
+    // Before run(): it runs under leases. `scheduler` outlives the runner, whose place there ends with it.
+    Result<void> take_seat(sched::Scheduler& scheduler, sched::GuestId guest);
+    ~VcpuRunner() override;
+    VcpuRunner(const VcpuRunner&) = delete;
+    VcpuRunner& operator=(const VcpuRunner&) = delete;
+
     void run();  // the thread's body
+    // Any thread. Reaches the vCPU in KVM_RUN and where it is parked.
+    void kick() override;
     const ExitCounts& counts() const { return counts_; }
+
+    // Any thread. What its thread itself knows of where its time went; 0 and 0 before it runs.
+    struct Waits {
+        int32_t thread = 0;  // gettid(2)
+        Nanoseconds began = 0;
+        Nanoseconds quota = 0;
+        Nanoseconds paused = 0;
+    };
+    Waits waits() const;
 
   private:
     static constexpr uint32_t kComplaints = 10;  // at once, and one a second afterwards
     enum class Next { kRun, kEnd };
+    // Its place with the scheduler.
+    struct Seat {
+        sched::Scheduler& scheduler;
+        uint32_t place;
+        sched::LeaseHolder lease;
+        StealRecord steal;
+    };
     bool pass_gate();
+    bool begin_lease();
+    // LeaseVcpu
+    bool is_halted() const override { return vcpu_.is_halted(); }
+    bool is_stopped() const override { return gate_.request() != RunGate::Request::kRun; }
+    void on_hold() override { seat_->steal.begin_hold(); }
+    void on_held(Nanoseconds time) override { seat_->steal.end_hold(time); }
     void finish_pending_access();
     Next answer(const kvm::Exit& exit);
     Next answer_port(const kvm::PortExit& exit);
@@ -72,6 +107,11 @@ class VcpuRunner {
     RunGate& gate_;
     RunnerListener& listener_;
     const Options options_;
+    std::atomic<int32_t> thread_{0};
+    std::atomic<Nanoseconds> began_{0};
+    sched::WaitStamp paused_;
+    std::optional<Seat> seat_;     // none: it runs without leases
+    bool kicked_ = true;           // something may have to be looked at before it runs on
     bool access_pending_ = false;  // the last exit was one that KVM completes at the next KVM_RUN
     RateLimit complaints_{kComplaints, kSecond};
     ExitCounts counts_;

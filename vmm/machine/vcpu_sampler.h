@@ -1,0 +1,43 @@
+// VcpuSampler: where the time of one vCPU went, each part from its source (vmm/sched/vcpu_times.h).
+#pragma once
+
+#include <optional>
+
+#include "vmm/base/opener.h"
+#include "vmm/kvm/halt_statistics.h"
+#include "vmm/machine/vcpu_runner.h"
+#include "vmm/sched/vcpu_times.h"
+
+namespace carrel {
+
+struct VcpuSample {
+    int32_t thread = 0;  // gettid(2)
+    sched::VcpuTimes times;
+};
+
+// Threads: one, while the runner lives. A sample is two steps, so that many vCPUs need to be waited for only
+// once.
+class VcpuSampler {
+  public:
+    // Long enough for a kicked vCPU to have left its halt and counted it.
+    static constexpr Nanoseconds kSettle = kMillisecond;
+
+    VcpuSampler(VcpuRunner& runner, const kvm::Vcpu& vcpu, Opener& opener)
+        : runner_(runner), vcpu_(vcpu), opener_(opener) {}
+
+    // First: KVM counts a halt when it ends, so a halted vCPU is kicked. It goes on halting.
+    void settle();
+    // kSettle later. none: its thread hasn't begun, or has ended, or the host tells nothing.
+    std::optional<VcpuSample> sample();
+
+  private:
+    bool open();
+
+    VcpuRunner& runner_;
+    const kvm::Vcpu& vcpu_;
+    Opener& opener_;
+    std::optional<sched::ThreadTimes> thread_;
+    std::optional<kvm::HaltStatistics> halts_;
+};
+
+}  // namespace carrel

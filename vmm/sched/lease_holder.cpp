@@ -1,0 +1,86 @@
+#include "vmm/sched/lease_holder.h"
+
+#include <unistd.h>
+
+#include <ctime>
+#include <utility>
+
+namespace carrel::sched {
+
+Result<void> LeaseHolder::begin() {
+    TRY_ASSIGN(KickTimer wall, KickTimer::create(CLOCK_MONOTONIC));
+    TRY_ASSIGN(KickTimer cpu, KickTimer::create(CLOCK_THREAD_CPUTIME_ID));
+    wall_.emplace(std::move(wall));
+    cpu_.emplace(std::move(cpu));
+    share().thread.store(::gettid(), std::memory_order_release);
+    return {};
+}
+
+void LeaseHolder::end() {
+    wall_.reset();
+    cpu_.reset();
+}
+
+bool LeaseHolder::look() {
+    const Nanoseconds cpu = thread_cpu_time();
+    if (reserve_end_ != 0) {
+        if (cpu < reserve_end_) return true;  // kicked for another reason
+        reserve_end_ = 0;
+        cpu_->disarm();
+        return park(cpu);
+    }
+    const int64_t lease_end = share().lease_end.load(std::memory_order_acquire);
+    if (vcpu_.is_halted()) {
+        rest_in_halt(cpu);
+        return true;
+    }
+    if (lease_end == VcpuShare::kUnlimited) return true;
+    if (lease_end - cpu <= kLeastRest) return park(cpu);
+    arm(lease_end - cpu);  // others had the CPU meanwhile
+    return true;
+}
+
+void LeaseHolder::report(VcpuReport what, Nanoseconds cpu) {
+    const uint32_t grant = share().grant.load(std::memory_order_relaxed);
+    share().cpu.store(cpu, std::memory_order_relaxed);
+    share().report.store(VcpuShare::pack(what, grant), std::memory_order_release);
+    board_.report(place_);
+}
+
+// KVM wakes it without us, and it must not wait for a round through the scheduler then.
+void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
+    wall_->disarm();
+    reserve_end_ = cpu + kReserve;
+    cpu_->arm(reserve_end_);
+    report(VcpuReport::kHalted, cpu);
+}
+
+bool LeaseHolder::park(Nanoseconds cpu) {
+    wall_->disarm();
+    vcpu_.on_hold();
+    const Nanoseconds since = monotonic_time();
+    share().parked_since.store(since, std::memory_order_relaxed);
+    report(VcpuReport::kWaiting, cpu);
+    int64_t lease_end = 0;
+    for (;;) {
+        const uint32_t seen = share().word.load(std::memory_order_acquire);
+        lease_end = share().lease_end.load(std::memory_order_acquire);
+        if (lease_end > cpu || vcpu_.is_stopped()) break;
+        (void)futex_wait(share().word, seen, std::nullopt);
+    }
+    // What came between the grant and now is the host's: run_delay counts it.
+    const bool granted = lease_end > cpu;
+    const Nanoseconds until = granted ? share().granted_at.load(std::memory_order_relaxed) : monotonic_time();
+    share().quota_waits.store(share().quota_waits.load(std::memory_order_relaxed) + (until - since),
+                              std::memory_order_relaxed);
+    share().parked_since.store(0, std::memory_order_release);
+    vcpu_.on_held(monotonic_time() - since);
+    if (granted && lease_end != VcpuShare::kUnlimited) arm(lease_end - thread_cpu_time());
+    return granted;
+}
+
+void LeaseHolder::arm(Nanoseconds rest) {
+    wall_->arm(monotonic_time() + rest);
+}
+
+}  // namespace carrel::sched

@@ -1,0 +1,37 @@
+// LeaseTimers: what reminds a vCPU's thread, in KVM_RUN or not, to look at its lease.
+//
+// A timer on CLOCK_MONOTONIC is exact (some microseconds late) and counts wall time: for a vCPU that runs.
+// One on the thread's CPU time costs nothing while the vCPU is halted, however long, and is as late as the
+// host's tick (up to 4 ms): for a vCPU that has halted, to notice that it runs again.
+#pragma once
+
+#include <ctime>
+
+#include "vmm/base/clock.h"
+#include "vmm/base/result.h"
+
+namespace carrel::sched {
+
+// One POSIX timer that sends the kick signal to the thread that made it (timer_create(2), SIGEV_THREAD_ID).
+// Move-only.
+class KickTimer {
+  public:
+    static Result<KickTimer> create(clockid_t clock);
+    KickTimer(KickTimer&& other) noexcept;
+    KickTimer& operator=(KickTimer&&) = delete;
+    ~KickTimer();
+
+    void arm(Nanoseconds at);  // on its clock; in the past: at once
+    void disarm();
+
+  private:
+    explicit KickTimer(timer_t timer) : timer_(timer), valid_(true) {}
+    timer_t timer_{};
+    bool valid_;
+    bool armed_ = false;
+};
+
+Nanoseconds thread_cpu_time();  // of the calling thread
+Nanoseconds monotonic_time();
+
+}  // namespace carrel::sched

@@ -1,0 +1,201 @@
+#include "vmm/sched/scheduler.h"
+
+#include <sched.h>
+#include <sys/prctl.h>
+
+#include "vmm/base/check.h"
+#include "vmm/sched/lease_timers.h"
+
+namespace carrel::sched {
+namespace {
+
+// Where we may, `sched` comes before the vCPUs, and always as exactly as the kernel's timers are (a thread's
+// usual slack is 50 us).
+void come_first() {
+    ::prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+    sched_param first{};
+    first.sched_priority = 1;
+    (void)::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Scheduler>> Scheduler::create(const Options& options) {
+    TRY_ASSIGN(ShareBoard board, ShareBoard::create());
+    auto scheduler = std::make_unique<Scheduler>(options, std::move(board));
+    TRY_ASSIGN(scheduler->thread_, Thread::start("sched", [&self = *scheduler] { self.run(); }));
+    return scheduler;
+}
+
+Scheduler::Scheduler(const Options& options, ShareBoard board)
+    : board_(std::move(board)), core_(PolicyCore::Options{.cpus = options.cpus, .policy = options.policy}) {}
+
+Scheduler::~Scheduler() {
+    ending_.store(true, std::memory_order_release);
+    board_.ring();
+    thread_.join();
+}
+
+void Scheduler::run() {
+    come_first();
+    while (!ending_.load(std::memory_order_acquire)) {
+        const uint32_t seen =
+            board_.doorbell();  // before the reports are taken: one that comes later changes it
+        std::optional<Nanoseconds> next;
+        {
+            MutexLock lock(mutex_);
+            serve(monotonic_time());
+            next = core_.next_event();
+        }
+        board_.wait(seen, next);
+    }
+}
+
+void Scheduler::serve(Nanoseconds now) {
+    board_.take_reports([this, now](uint32_t place) REQUIRES(mutex_) { take(place, now); });
+    dispatch(now);
+}
+
+void Scheduler::take(uint32_t place, Nanoseconds now) {
+    if (place >= seats_.size() || seats_[place].kick == nullptr) return;
+    Seat& seat = seats_[place];
+    const VcpuShare& share = board_.share(place);
+    const uint64_t report = share.report.load(std::memory_order_acquire);
+    if (VcpuShare::grant_of(report) != share.grant.load(std::memory_order_relaxed)) return;
+    const Nanoseconds cpu = share.cpu.load(std::memory_order_relaxed);
+    const Nanoseconds used = cpu - seat.cpu;
+    seat.cpu = cpu;
+    const bool waits = VcpuShare::report_of(report) == VcpuReport::kWaiting;
+    switch (seat.state) {
+        case State::kRunning:
+            waits ? core_.expire(seat.vcpu, used, now) : core_.block(seat.vcpu, used, now);
+            break;
+        case State::kHalted:
+            waits ? core_.wake(seat.vcpu, used, now) : core_.charge(seat.vcpu, used, now);
+            break;
+        case State::kWaiting: core_.charge(seat.vcpu, used, now); return;
+    }
+    seat.state = waits ? State::kWaiting : State::kHalted;
+}
+
+void Scheduler::dispatch(Nanoseconds now) {
+    while (const auto vcpu = core_.next_recall(now)) recall(*vcpu);
+    while (const auto lease = core_.next_grant(now)) grant(*lease, now);
+}
+
+void Scheduler::grant(const Lease& lease, Nanoseconds now) {
+    const uint32_t place = place_of_[static_cast<uint32_t>(lease.vcpu)];
+    Seat& seat = seats_[place];
+    VcpuShare& share = board_.share(place);
+    seat.state = State::kRunning;
+    share.grant.fetch_add(1, std::memory_order_relaxed);
+    share.granted_at.store(now, std::memory_order_relaxed);
+    share.lease_end.store(lease.length == Lease::kUnlimited ? VcpuShare::kUnlimited : seat.cpu + lease.length,
+                          std::memory_order_release);
+    board_.nudge(place);
+}
+
+void Scheduler::recall(VcpuId vcpu) {
+    const uint32_t place = place_of_[static_cast<uint32_t>(vcpu)];
+    board_.share(place).lease_end.store(VcpuShare::kNoLease, std::memory_order_release);
+    seats_[place].kick->kick();
+}
+
+GuestId Scheduler::add_guest(const CpuQuota& quota) {
+    MutexLock lock(mutex_);
+    return core_.add_guest(quota, monotonic_time());
+}
+
+void Scheduler::remove_guest(GuestId guest) {
+    MutexLock lock(mutex_);
+    core_.remove_guest(guest, monotonic_time());
+}
+
+void Scheduler::set_quota(GuestId guest, const CpuQuota& quota) {
+    {
+        MutexLock lock(mutex_);
+        core_.set_quota(guest, quota, monotonic_time());
+    }
+    board_.ring();
+}
+
+PolicyCore::GuestState Scheduler::guest(GuestId guest) {
+    MutexLock lock(mutex_);
+    return core_.guest(guest, monotonic_time());
+}
+
+void Scheduler::charge_io(GuestId guest, Nanoseconds used) {
+    MutexLock lock(mutex_);
+    core_.charge_io(guest, used, monotonic_time());
+}
+
+Result<uint32_t> Scheduler::add_vcpu(GuestId guest, Kick& kick) {
+    MutexLock lock(mutex_);
+    uint32_t place = 0;
+    if (!free_places_.empty()) {
+        place = free_places_.back();
+        free_places_.pop_back();
+    } else if (seats_.size() < ShareBoard::kPlaces) {
+        place = static_cast<uint32_t>(seats_.size());
+        seats_.emplace_back();
+    } else {
+        return host_error("the scheduler has no place for another vCPU: " +
+                              std::to_string(ShareBoard::kPlaces) + " are taken",
+                          "start the guest in another process");
+    }
+    const VcpuId vcpu = core_.add_vcpu(guest, monotonic_time());
+    seats_[place] = Seat{vcpu, &kick, State::kHalted, 0};
+    VcpuShare& share =
+        board_.share(place);  // its grants go on counting: a late report of who sat here is out of date
+    share.lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
+    share.cpu.store(0, std::memory_order_relaxed);
+    share.thread.store(0, std::memory_order_relaxed);
+    share.quota_waits.store(0, std::memory_order_relaxed);
+    share.grant.fetch_add(1, std::memory_order_release);
+    const auto number = static_cast<uint32_t>(vcpu);
+    if (place_of_.size() <= number) place_of_.resize(number + 1);
+    place_of_[number] = place;
+    return place;
+}
+
+void Scheduler::remove_vcpu(uint32_t place) {
+    {
+        MutexLock lock(mutex_);
+        CHECK(place < seats_.size() && seats_[place].kick != nullptr);
+        core_.remove_vcpu(seats_[place].vcpu, monotonic_time());
+        seats_[place].kick = nullptr;
+        free_places_.push_back(place);
+    }
+    board_.ring();  // others may have its CPU
+}
+
+LeaseTimes Scheduler::times(uint32_t place) {
+    MutexLock lock(mutex_);
+    const VcpuShare& share = board_.share(place);
+    LeaseTimes times{share.quota_waits.load(std::memory_order_relaxed),
+                     share.thread.load(std::memory_order_relaxed)};
+    const Nanoseconds since = share.parked_since.load(std::memory_order_acquire);
+    if (since != 0 && seats_[place].state != State::kRunning)
+        times.waited_for_quota += monotonic_time() - since;
+    return times;
+}
+
+void Scheduler::set_policy(Policy policy) {
+    {
+        MutexLock lock(mutex_);
+        core_.set_policy(policy, monotonic_time());
+    }
+    board_.ring();
+}
+
+Policy Scheduler::policy() {
+    MutexLock lock(mutex_);
+    return core_.policy();
+}
+
+std::string Scheduler::text() {
+    MutexLock lock(mutex_);
+    return core_.text(monotonic_time());
+}
+
+}  // namespace carrel::sched

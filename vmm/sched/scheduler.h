@@ -1,0 +1,86 @@
+// Scheduler: the policy core's decisions, carried out on the threads of real vCPUs. Its own thread (`sched`)
+// takes their reports, asks the core, and hands out leases; a vCPU's thread keeps itself to its lease
+// (lease_holder.h). So a scheduler that is late or starved only ever makes vCPUs wait longer: nobody runs
+// past what was given to him.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "vmm/base/kick.h"
+#include "vmm/base/mutex.h"
+#include "vmm/base/thread.h"
+#include "vmm/sched/policy_core.h"
+#include "vmm/sched/share_board.h"
+
+namespace carrel::sched {
+
+// A vCPU's time, each part from its own source; ns since its thread began. See vcpu_times.h for those that
+// KVM and the kernel count.
+struct LeaseTimes {
+    Nanoseconds waited_for_quota = 0;
+    int32_t thread = 0;  // gettid(2); 0: it hasn't begun
+};
+
+// Threads: any.
+class Scheduler {
+  public:
+    struct Options {
+        uint32_t cpus = 1;  // of the host, for all guests together
+        Policy policy = Policy::kWeightedFair;
+    };
+    // Starts the thread.
+    static Result<std::unique_ptr<Scheduler>> create(const Options& options);
+    Scheduler(const Options& options, ShareBoard board);  // use create()
+    ~Scheduler();                                         // no vCPU is left
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+
+    GuestId add_guest(const CpuQuota& quota) EXCLUDES(mutex_);
+    void remove_guest(GuestId guest) EXCLUDES(mutex_);
+    void set_quota(GuestId guest, const CpuQuota& quota) EXCLUDES(mutex_);
+    PolicyCore::GuestState guest(GuestId guest) EXCLUDES(mutex_);
+    void charge_io(GuestId guest, Nanoseconds used) EXCLUDES(mutex_);
+
+    // A place on the board for a vCPU, which begins without a lease; `kick` reaches its thread and outlives
+    // its place.
+    Result<uint32_t> add_vcpu(GuestId guest, Kick& kick) EXCLUDES(mutex_);
+    // Its thread has ended.
+    void remove_vcpu(uint32_t place) EXCLUDES(mutex_);
+    LeaseTimes times(uint32_t place) EXCLUDES(mutex_);
+
+    void set_policy(Policy policy) EXCLUDES(mutex_);
+    Policy policy() EXCLUDES(mutex_);
+    std::string text() EXCLUDES(mutex_);
+
+    const ShareBoard& board() const { return board_; }
+
+  private:
+    enum class State : uint8_t { kHalted, kWaiting, kRunning };  // as the core has been told
+    struct Seat {
+        VcpuId vcpu{};
+        Kick* kick = nullptr;  // null: nobody sits here
+        State state = State::kHalted;
+        Nanoseconds cpu = 0;  // of its thread, as last told
+    };
+
+    void run();
+    void serve(Nanoseconds now) REQUIRES(mutex_);
+    void take(uint32_t place, Nanoseconds now) REQUIRES(mutex_);
+    void dispatch(Nanoseconds now) REQUIRES(mutex_);
+    void grant(const Lease& lease, Nanoseconds now) REQUIRES(mutex_);
+    void recall(VcpuId vcpu) REQUIRES(mutex_);
+
+    const ShareBoard board_;
+    std::atomic<bool> ending_{false};
+    Mutex mutex_;
+    PolicyCore core_ GUARDED_BY(mutex_);
+    std::vector<Seat> seats_ GUARDED_BY(mutex_);  // by place
+    std::vector<uint32_t> free_places_ GUARDED_BY(mutex_);
+    std::vector<uint32_t> place_of_ GUARDED_BY(mutex_);  // by VcpuId
+    Thread thread_;
+};
+
+}  // namespace carrel::sched

@@ -1,0 +1,66 @@
+#include "vmm/sched/share_board.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <ctime>
+#include <new>
+
+namespace carrel::sched {
+
+bool futex_wait(const std::atomic<uint32_t>& word, uint32_t seen, std::optional<Nanoseconds> deadline) {
+    timespec until{};
+    if (deadline) until = {*deadline / kSecond, *deadline % kSecond};
+    // FUTEX_WAIT_BITSET: its time is a point on CLOCK_MONOTONIC, so that a late start doesn't move it.
+    const long waited = ::syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, seen, deadline ? &until : nullptr,
+                                  nullptr, FUTEX_BITSET_MATCH_ANY);
+    return waited == 0 || errno != EINTR;
+}
+
+void futex_wake(const std::atomic<uint32_t>& word) {
+    ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+// Shared, so that a child process has the same. Its pages come as they are touched.
+Result<ShareBoard> ShareBoard::create() {
+    TRY_ASSIGN(Mapping memory,
+               Mapping::map(sizeof(Layout), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, "the scheduler's board"));
+    // Zero bytes are what a fresh VcpuShare has, so only the head is made; touching all would make 2 MiB
+    // resident.
+    auto* const layout = reinterpret_cast<Layout*>(memory.data());
+    new (&layout->doorbell) std::atomic<uint32_t>(0);
+    new (&layout->first) std::atomic<uint32_t>(kNone);
+    return ShareBoard(std::move(memory));
+}
+
+void ShareBoard::report(uint32_t place) const {
+    VcpuShare& one = share(place);
+    if (one.listed.exchange(1, std::memory_order_acq_rel) == 0) {
+        uint32_t first = layout().first.load(std::memory_order_relaxed);
+        do {
+            one.next.store(first, std::memory_order_relaxed);
+        } while (!layout().first.compare_exchange_weak(first, place, std::memory_order_release,
+                                                       std::memory_order_relaxed));
+    }
+    ring();
+}
+
+void ShareBoard::nudge(uint32_t place) const {
+    share(place).word.fetch_add(1, std::memory_order_release);
+    futex_wake(share(place).word);
+}
+
+void ShareBoard::ring() const {
+    layout().doorbell.fetch_add(1, std::memory_order_release);
+    futex_wake(layout().doorbell);
+}
+
+void ShareBoard::wait(uint32_t seen, std::optional<Nanoseconds> deadline) const {
+    (void)futex_wait(layout().doorbell, seen, deadline);
+}
+
+}  // namespace carrel::sched
