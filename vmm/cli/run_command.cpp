@@ -97,7 +97,7 @@ Result<MachineConfig> to_config(const RunOptions& options) {
     TRY_ASSIGN(config.cpu_model, parse_cpu_model(options.cpu_model));
     TRY_ASSIGN(config.cpu_quota, to_cpu_quota(options));
     if (!options.cpus_allowed.empty()) {
-        TRY_ASSIGN(config.cpus_allowed, parse_cpu_list(options.cpus_allowed));
+        TRY_ASSIGN(config.cpus_allowed, parse_cpu_list(options.cpus_allowed, "--cpus-allowed"));
     }
     TRY_ASSIGN(config.memory_quota, to_memory_quota(options));
     config.backing = options.hugepages ? MemoryBacking::kHugetlb : MemoryBacking::kAnonymous;

@@ -17,6 +17,12 @@ std::vector<std::string> split_words(const std::string& text) {
     return words;
 }
 
+std::string escaped_word(std::string_view word) {
+    std::string text;
+    for (const char letter : word) text.append(letter == ',' ? 2 : 1, letter);
+    return text;
+}
+
 std::optional<std::string> value_of(const std::string& word, std::string_view key) {
     if (!word.starts_with(key) || word.size() <= key.size() || word[key.size()] != '=') return std::nullopt;
     return word.substr(key.size() + 1);

@@ -71,10 +71,16 @@ Result<uint32_t> parse_cpus(const std::string& text) {
     return cpus;
 }
 
-Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text) {
+Result<uint32_t> parse_number(const std::string& text, const char* key) {
+    if (const auto number = whole_number(text)) return *number;
+    return usage_error(std::string(key) + ": '" + text + "' is not a number",
+                       "write a whole number, such as 100");
+}
+
+Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text, const char* key) {
     constexpr unsigned kMostCpus = 1024;
     const auto refused = [&] {
-        return usage_error("--cpus-allowed: '" + text + "' is not a list of host CPUs below 1024",
+        return usage_error(std::string(key) + ": '" + text + "' is not a list of host CPUs below 1024",
                            "write numbers and ranges in ascending order, such as 0-3,6");
     };
     std::vector<uint32_t> cpus;

@@ -44,6 +44,7 @@ struct BootConfig {
     std::string kernel;
     std::string initrd;
     std::string cmdline;  // what the user appended; defaults are added by boot::final_cmdline()
+    bool operator==(const BootConfig&) const = default;
 };
 
 struct MachineConfig {
@@ -69,6 +70,7 @@ struct MachineConfig {
     std::optional<Nanoseconds> timeout;
     // Test aid: rebuild the machine from its saved bytes at every n-th exit to userspace; 0: never.
     uint32_t rebuild_every = 0;
+    bool operator==(const MachineConfig&) const = default;
 
     uint64_t memory_or_default() const { return memory != 0 ? memory : default_memory(); }
     uint64_t default_memory() const {
@@ -89,7 +91,9 @@ Result<Nanoseconds> parse_duration(const std::string& text,
                                    const char* key);  // "60s", "500ms", "2m", "1h", seconds
 std::string duration_text(Nanoseconds duration);      // "90 s", "300 ms"
 Result<uint32_t> parse_cpus(const std::string& text);
-Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text);  // "0-3,6"
+Result<uint32_t> parse_number(const std::string& text, const char* key);
+Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text,
+                                             const char* key);  // "0-3,6"
 Result<CpuModel> parse_cpu_model(const std::string& text);
 Result<Transport> parse_transport(const std::string& text);
 Result<OnReboot> parse_on_reboot(const std::string& text);

@@ -16,7 +16,7 @@ const char* policy_name(Policy policy) {
 Result<Policy> parse_policy(const std::string& text) {
     for (const Policy policy : kPolicies)
         if (text == policy_name(policy)) return policy;
-    return usage_error("policy: '" + text + "' is no policy",
+    return usage_error("--policy: '" + text + "' is no policy",
                        "write weighted-fair, round-robin, priority, fcfs or sjf");
 }
 
