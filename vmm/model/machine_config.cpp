@@ -78,7 +78,7 @@ Result<uint32_t> parse_number(const std::string& text, const char* key) {
 }
 
 Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text, const char* key) {
-    constexpr unsigned kMostCpus = 1024;
+    constexpr unsigned kMostHostCpus = 1024;
     const auto refused = [&] {
         return usage_error(std::string(key) + ": '" + text + "' is not a list of host CPUs below 1024",
                            "write numbers and ranges in ascending order, such as 0-3,6");
@@ -90,7 +90,7 @@ Result<std::vector<uint32_t>> parse_cpu_list(const std::string& text, const char
         const size_t dash = word.find('-');
         const auto first = whole_number(word.substr(0, dash));
         const auto last = dash == word.npos ? first : whole_number(word.substr(dash + 1));
-        if (!first || !last || *last < *first || *last >= kMostCpus ||
+        if (!first || !last || *last < *first || *last >= kMostHostCpus ||
             (!cpus.empty() && *first <= cpus.back()))
             return refused();
         for (unsigned cpu = *first; cpu <= *last; ++cpu) cpus.push_back(cpu);
