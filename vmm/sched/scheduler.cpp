@@ -18,6 +18,15 @@ void come_first() {
     (void)::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first);
 }
 
+// A guest counts its own time by ticks of 1, 4 or 10 ms, and a period that is in step with them would show it
+// a wrong share for ever: at 25 %, `top` found 65 % stolen or 79 % by how the two lay. A 5,000th more, and
+// they pass along each other within seconds.
+CpuQuota out_of_step(CpuQuota quota) {
+    constexpr Nanoseconds kPart = 5000;
+    quota.period += quota.period / kPart;
+    return quota;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Scheduler>> Scheduler::create(const Options& options) {
@@ -103,7 +112,7 @@ void Scheduler::recall(VcpuId vcpu) {
 
 GuestId Scheduler::add_guest(const CpuQuota& quota) {
     MutexLock lock(mutex_);
-    return core_.add_guest(quota, monotonic_time());
+    return core_.add_guest(out_of_step(quota), monotonic_time());
 }
 
 void Scheduler::remove_guest(GuestId guest) {
@@ -114,7 +123,7 @@ void Scheduler::remove_guest(GuestId guest) {
 void Scheduler::set_quota(GuestId guest, const CpuQuota& quota) {
     {
         MutexLock lock(mutex_);
-        core_.set_quota(guest, quota, monotonic_time());
+        core_.set_quota(guest, out_of_step(quota), monotonic_time());
     }
     board_.ring();
 }

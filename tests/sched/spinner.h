@@ -1,0 +1,81 @@
+// A vCPU's thread without a vCPU: it spins under leases, or halts when told, so that the scheduler can be
+// tested on real threads and real time without KVM.
+#pragma once
+
+#include <csignal>
+#include <memory>
+#include <thread>
+
+#include "tests/catch.h"
+#include "vmm/base/signals.h"
+#include "vmm/sched/lease_holder.h"
+#include "vmm/sched/scheduler.h"
+
+namespace carrel::sched {
+
+class Spinner final : public Kick, private LeaseVcpu {
+  public:
+    Spinner(Scheduler& scheduler, GuestId guest) : scheduler_(scheduler) {
+        install_handler();
+        auto place = scheduler.add_vcpu(guest, *this);
+        REQUIRE(place.ok());
+        place_ = *place;
+        lease_ = std::make_unique<LeaseHolder>(scheduler.board(), place_, static_cast<LeaseVcpu&>(*this));
+        thread_ = std::thread([this] { run(); });
+    }
+    ~Spinner() override {
+        stopped_ = true;
+        kick();
+        thread_.join();
+        scheduler_.remove_vcpu(place_);
+    }
+
+    // From now on it is as a vCPU after HLT, or goes on as after an interrupt.
+    void halt(bool halted) { halted_ = halted; }
+    Nanoseconds cpu() const { return cpu_; }
+    Nanoseconds longest_hold() const { return longest_hold_; }
+    Nanoseconds waited() { return scheduler_.times(place_).waited_for_quota; }
+
+    void kick() override {
+        kicked_ = true;
+        lease_->nudge();
+    }
+
+  private:
+    static inline thread_local std::atomic<bool>* this_thread_kicked = nullptr;
+    static void install_handler() {
+        struct sigaction action {};
+        action.sa_handler = [](int) {
+            if (this_thread_kicked != nullptr) *this_thread_kicked = true;
+        };
+        REQUIRE(::sigaction(signals::kick(), &action, nullptr) == 0);
+    }
+
+    void run() {
+        this_thread_kicked = &kicked_;
+        if (!lease_->begin().ok()) return;
+        while (!stopped_) {
+            if (kicked_.exchange(false) && !lease_->look()) continue;
+            cpu_ = thread_cpu_time();
+            if (halted_) std::this_thread::sleep_for(std::chrono::microseconds(100));
+        }
+        lease_->end();
+    }
+
+    bool is_halted() const override { return halted_; }
+    bool is_stopped() const override { return stopped_; }
+    void on_hold() override {}
+    void on_held(Nanoseconds time) override { longest_hold_ = std::max<Nanoseconds>(longest_hold_, time); }
+
+    Scheduler& scheduler_;
+    uint32_t place_ = 0;
+    std::atomic<bool> kicked_{true};
+    std::atomic<bool> halted_{false};
+    std::atomic<bool> stopped_{false};
+    std::atomic<Nanoseconds> cpu_{0};
+    std::atomic<Nanoseconds> longest_hold_{0};
+    std::unique_ptr<LeaseHolder> lease_;
+    std::thread thread_;
+};
+
+}  // namespace carrel::sched
