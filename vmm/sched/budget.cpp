@@ -58,24 +58,23 @@ void Budget::change(const CpuQuota& quota, Nanoseconds now) {
     forgive_ = true;
 }
 
-bool Budget::begin(Nanoseconds now, bool starved) {
+bool Budget::begin(Nanoseconds now, bool wanted) {
     const int64_t periods = (now - start_) / period_;
     start_ += periods * period_;
     number_ += static_cast<uint64_t>(periods);
     reserve_used_ = 0;
-    if (capped_) refill(periods, starved && pool_ < worth_);
+    if (capped_) refill(periods, wanted);
     return true;
 }
 
 // The first of the periods gets what I/O left. In those after it nothing was spent, since nobody looked.
-void Budget::refill(int64_t periods, bool starved) {
+void Budget::refill(int64_t periods, bool wanted) {
     if (forgive_) pool_ = std::max<Nanoseconds>(pool_, 0);
     forgive_ = false;
-    const Nanoseconds remainder = std::max(burst_, worth_ - 1);
-    pool_ = std::min(pool_, starved ? remainder : burst_) + vcpus_part() + std::max<Nanoseconds>(io_, 0);
+    const Nanoseconds most = wanted ? std::max(burst_, least_lease_) : burst_;
+    pool_ = std::min(pool_, most) + vcpus_part() + std::max<Nanoseconds>(io_, 0);
     io_ = io_slice_;
     if (periods == 1) return;
-    const Nanoseconds most = starved && quota_ < worth_ ? remainder : burst_;
     const int64_t missing = pool_ < most ? (most - pool_) / quota_ + 1 : 0;
     pool_ = std::min(pool_ + std::min(periods - 2, missing) * quota_, most) + quota_;
 }

@@ -5,10 +5,13 @@
 //   │ I/O: quota/8   │ unspent I/O of k goes to the vCPUs' pool of k+1
 //   │ pool: the rest │ unspent pool of k is lost, but for `burst`; a debt of k is taken off
 //
+// Where a vCPU waited at the end of k, because the rest was too small for a lease or no CPU was free, as much
+// as one least lease is kept, too. So with a cap of 1 % (0.1 ms a period) one of 0.5 ms is due each fifth
+// period.
+//
 // Leases are paid from the pool when they are granted, and what they leave comes back when they end in the
-// same period. A pool that is too small for a lease worth giving isn't lost: with a cap of 1 % (0.1 ms a
-// period) one of 0.5 ms is due each fifth period. Nothing here happens by itself: refresh() does what is due
-// for any number of periods at once, so that idle guests cost nothing.
+// same period. Nothing here happens by itself: refresh() does what is due for any number of periods at once,
+// so that idle guests cost nothing.
 #pragma once
 
 #include "vmm/model/cpu_quota.h"
@@ -23,9 +26,9 @@ class Budget {
 
     // Another quota, in the middle of a period: what was spent of the old one counts until its end.
     void change(const CpuQuota& quota, Nanoseconds now);
-    // Begins the period in which `now` lies, if it isn't this one. `starved`: a vCPU waits for budget.
-    // True: another period.
-    bool refresh(Nanoseconds now, bool starved) { return now >= start_ + period_ && begin(now, starved); }
+    // Begins the period in which `now` lies, if it isn't this one. `wanted`: a vCPU waits, for budget or a
+    // CPU. True: another period.
+    bool refresh(Nanoseconds now, bool wanted) { return now >= start_ + period_ && begin(now, wanted); }
 
     bool capped() const { return capped_; }
     Nanoseconds left() const { return capped_ ? pool_ : 0; }
@@ -52,8 +55,8 @@ class Budget {
     void use_reserve(Nanoseconds time) { reserve_used_ += time; }
 
   private:
-    bool begin(Nanoseconds now, bool starved);
-    void refill(int64_t periods, bool starved);
+    bool begin(Nanoseconds now, bool wanted);
+    void refill(int64_t periods, bool wanted);
     void take_over(const CpuQuota& quota);
     Nanoseconds vcpus_part() const { return quota_ - io_slice_; }
 

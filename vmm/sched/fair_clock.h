@@ -19,16 +19,16 @@ class FairClock {
         return std::clamp<Nanoseconds>(used, -kMost, kMost) * CpuQuota::kMostWeight / weight;
     }
 
-    // A vCPU queues: gives its start tag, and moves its guest's finish tag on by the slice that it will
-    // probably use, so that siblings queue one behind the other. Who slept may be behind by as much as one
-    // slice, which brings it in at once; all else that it didn't want is gone.
-    VirtualTime start(VirtualTime& finish, uint32_t weight, bool woke) const {
-        const VirtualTime start = std::max(finish, woke ? earliest(weight) : now_);
-        finish = start + cost(slice_, weight);
+    // A vCPU queues: gives its start tag, which is no earlier than `earliest`, and moves its guest's finish
+    // tag on by what it will probably use, so that siblings queue one behind the other.
+    static VirtualTime start(VirtualTime& finish, VirtualTime cost, VirtualTime earliest) {
+        const VirtualTime start = std::max(finish, earliest);
+        finish = start + cost;
         return start;
     }
 
-    // As far behind as a guest can be.
+    // Who slept may be behind by as much as one slice, which brings it in at once; all else that it didn't
+    // want is gone.
     VirtualTime earliest(uint32_t weight) const { return now_ - cost(slice_, weight); }
 
     // Time is where the last lease began.

@@ -52,6 +52,7 @@ void PolicyCore::State::switch_policy(Policy policy) {
         VcpuRecord& v = vcpus[id];
         v.nominal = 0;
         if (v.phase != Phase::kRunning) continue;
+        v.uncontended = true;  // under the old policy: not held against it
         v.turn = turn++;
         v.key = key_of(v, guests[v.guest], false);
         if (v.recalled) continue;

@@ -20,14 +20,20 @@ int64_t priority_key(uint32_t priority, Nanoseconds ageing, Nanoseconds since) {
 int64_t PolicyCore::State::key_of(VcpuRecord& v, GuestRecord& g, bool woke) {
     switch (options.policy) {
         case Policy::kWeightedFair:
-            v.nominal = FairClock::cost(options.slice, g.quota.weight);
-            return clock.start(g.finish, g.quota.weight, woke);
+            v.nominal = FairClock::cost(expected_lease(g), g.quota.weight);
+            return clock.start(g.finish, v.nominal, woke ? clock.earliest(g.quota.weight) : clock.now());
         case Policy::kRoundRobin: return static_cast<int64_t>(v.turn);
         case Policy::kPriority: return priority_key(g.quota.priority, options.ageing, v.wants_since);
         case Policy::kFcfs: return v.woke_at;
         case Policy::kSjf: return v.estimate;
     }
     return 0;
+}
+
+// What its next vCPU will probably use.
+Nanoseconds PolicyCore::State::expected_lease(const GuestRecord& g) const {
+    if (g.budget.servable() == 0 || !g.budget.capped()) return options.slice;
+    return std::min(options.slice, g.budget.lease(g.waiting.size() + g.throttled.size() + 1));
 }
 
 void PolicyCore::State::enqueue(uint32_t id, Nanoseconds now, bool woke) {

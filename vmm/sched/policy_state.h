@@ -72,7 +72,9 @@ struct PolicyCore::State {
     void account(uint32_t id, Nanoseconds used, Nanoseconds now);
 
     // policy_queue.cpp: who waits
-    void refresh(GuestRecord& g, Nanoseconds now) { g.budget.refresh(now, !g.throttled.empty()); }
+    void refresh(GuestRecord& g, Nanoseconds now) {
+        g.budget.refresh(now, !g.throttled.empty() || !g.waiting.empty());
+    }
     void settle(uint32_t guest_id);  // after its period, its budget or its vCPUs changed
     void enqueue(uint32_t id, Nanoseconds now, bool woke);
     void admit(uint32_t id, bool woke);
@@ -83,6 +85,7 @@ struct PolicyCore::State {
     void demote(uint32_t id);
     void set_timer(uint32_t guest_id);
     void advance(Nanoseconds now);  // what is due by time
+    Nanoseconds expected_lease(const GuestRecord& g) const;
     int64_t key_of(VcpuRecord& v, GuestRecord& g, bool woke);
 
     // policy_lease.cpp: who runs

@@ -53,9 +53,9 @@ struct Outcome {
     uint64_t seed = 0;
     Nanoseconds end = 0;
     uint64_t leases = 0;
-    std::vector<GuestResult> guests;
+    std::vector<GuestResult> guests = {};
     double jain = 1;  // of what hogs got for their weight; without hogs, of what all got
-    Chart chart;
+    Chart chart = {};
 };
 
 // Jain's index of the shares: 1 when all are equal, 1/n when one has all.

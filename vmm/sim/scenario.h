@@ -30,7 +30,7 @@ struct Workload {
     Nanoseconds pause = 0;
     Nanoseconds io_cost = 0;
     uint32_t jitter = 0;  // percent of burst and pause, evenly more or less
-    std::vector<TraceLine> trace;
+    std::vector<TraceLine> trace = {};
 };
 
 struct ScenarioGuest {

@@ -116,6 +116,7 @@ void Simulator::Host::plan_next(uint32_t id, Nanoseconds from) {
 }
 
 void Simulator::Host::run_until(Nanoseconds time) {
+    drive();  // the core may have been told something
     for (;;) {
         const Nanoseconds timer = core_.next_event().value_or(time + 1);
         const Nanoseconds next = std::min(timer, events_.empty() ? time + 1 : events_.time());
