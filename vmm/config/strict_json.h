@@ -8,13 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "vmm/config/config_files.h"
 #include "vmm/config/place.h"
 
 namespace carrel::config {
 
 using Json = nlohmann::ordered_json;
 
-inline constexpr size_t kMostBytes = size_t{1} << 20;
 inline constexpr size_t kMostLevels = 8;    // a fleet has 6
 inline constexpr size_t kMostKeys = 64;     // of one object
 inline constexpr size_t kMostItems = 4096;  // of one array: guests of a fleet
