@@ -124,8 +124,8 @@ void Guest::follow_window() {
 }
 
 void Guest::on_process_continued() {
-    if (!machine_ || machine_->ended()) return;
-    if (machine_->pause().ok()) machine_->resume();
+    if (!machine_ || machine_->ended() || machine_->paused()) return;
+    if (machine_->pause().ok()) (void)machine_->resume(true).ok();
 }
 
 size_t Guest::room() {

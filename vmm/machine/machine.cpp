@@ -288,20 +288,42 @@ void Machine::on_crash_kernel() {
 }
 
 Result<void> Machine::pause() {
+    if (time_) return {};
+    TRY(stand_still());
+    auto time = kvm::GuestTime::stop(*hardware_.vm, hardware_.vcpus);
+    if (!time.ok()) {
+        go_on();
+        return std::move(time).error();
+    }
+    time_ = std::move(*time);
+    return {};
+}
+
+// With a word to the guest's clock watchdogs (KVM_KVMCLOCK_CTRL).
+Result<void> Machine::resume(bool clocks_ran) {
+    if (!time_) return {};
+    const kvm::GuestTime time = *std::exchange(time_, std::nullopt);
+    const auto set =
+        clocks_ran ? time.keep_running(hardware_.vcpus) : time.go_on(*hardware_.vm, hardware_.vcpus);
+    for (const auto& vcpu : hardware_.vcpus) vcpu->tell_paused();
+    go_on();
+    return set;
+}
+
+// vCPUs and I/O. What may be read afterwards is all that the guest can see.
+Result<void> Machine::stand_still() {
     gate_.set(RunGate::Request::kPause);
     kick_all();
     const bool parked =
         gate_.wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit, services_.clock);
     if (parked && hardware_.board->quiesce(kPauseLimit)) return {};
-    hardware_.board->resume();
-    gate_.set(RunGate::Request::kRun);
+    go_on();
     return host_error(
         fmt::format("{} of {} didn't stop within 5 s", parked ? "the I/O" : "the vCPUs", config_.name));
 }
 
-void Machine::resume() {
+void Machine::go_on() {
     hardware_.board->resume();
-    for (const auto& vcpu : hardware_.vcpus) vcpu->tell_paused();
     gate_.set(RunGate::Request::kRun);
 }
 
@@ -334,7 +356,7 @@ void Machine::on_rebuild_due() {
 
 // Where something fails, the old hardware is still there, its threads ended.
 Result<void> Machine::rebuild() {
-    TRY(pause());
+    TRY(stand_still());
     const auto state = save();
     join_all();
     TRY(state);

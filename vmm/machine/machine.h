@@ -19,6 +19,7 @@
 #include "vmm/base/opener.h"
 #include "vmm/base/spawner.h"
 #include "vmm/base/thread.h"
+#include "vmm/kvm/guest_time_x86.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/machine_console.h"
@@ -61,10 +62,12 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     Machine& operator=(const Machine&) = delete;
 
     Result<void> start();
-    // Stops all vCPUs, their pending accesses finished; then state may be read. On an error they run on.
+    // Stops all vCPUs, their pending accesses finished, all I/O, and the guest's clocks. On an error they run
+    // on.
     Result<void> pause();
-    // Lets them go on, with a word to the guest's clock watchdogs (KVM_KVMCLOCK_CTRL).
-    void resume();
+    // Lets them go on, the clocks from where they stood, or (`clocks_ran`) as if they had never stopped.
+    Result<void> resume(bool clocks_ran = false);
+    bool paused() const { return time_.has_value(); }
     // The run has ended: joins the vCPU threads. Afterwards nothing of the guest's output is on its way any
     // more.
     void stop();
@@ -125,6 +128,8 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     Result<void> restore(ByteReader& reader);
     void kick_all() EXCLUDES(mutex_);
     void join_all() EXCLUDES(mutex_);
+    Result<void> stand_still();
+    void go_on();
     Result<void> start_threads() EXCLUDES(mutex_);
 
     MachineConfig config_;
@@ -138,8 +143,9 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
 
     DeviceSources sources_;
     std::unique_ptr<GuestMemory> memory_;
-    Mapping early_page_;  // what the guest reads at the early console
-    Hardware hardware_;   // goes before the memory is unmapped
+    Mapping early_page_;                  // what the guest reads at the early console
+    Hardware hardware_;                   // goes before the memory is unmapped
+    std::optional<kvm::GuestTime> time_;  // while paused
     RunGate gate_;
     std::vector<std::unique_ptr<VcpuRunner>> runners_;
     std::vector<VcpuSampler> samplers_;  // of the runners
