@@ -9,15 +9,20 @@
 
 #include "devices/virtio/device_runner.h"
 #include "devices/virtio/virtio_device.h"
+#include "vmm/base/charge_sink.h"
+#include "vmm/base/mutex.h"
 #include "vmm/base/thread.h"
 
 namespace carrel::virtio {
 
 class ThreadRunner final : public DeviceRunner {
   public:
-    // The thread's name is `name`. `device` outlives it and has an event_fd(), whose reads wait.
-    static Result<std::unique_ptr<ThreadRunner>> start(std::string_view name, VirtioDevice& device);
-    explicit ThreadRunner(VirtioDevice& device) : device_(device) {}  // use start()
+    // The thread's name is `name`. `device` outlives it and has an event_fd(), whose reads wait. Its CPU time
+    // is charged to `charge`, and it waits while that is held; null: to nobody.
+    static Result<std::unique_ptr<ThreadRunner>> start(std::string_view name, VirtioDevice& device,
+                                                       std::shared_ptr<ChargeSink> charge = nullptr);
+    ThreadRunner(VirtioDevice& device, std::shared_ptr<ChargeSink> charge)
+        : device_(device), charge_(std::move(charge)) {}  // use start()
     ~ThreadRunner() override;
     ThreadRunner(const ThreadRunner&) = delete;
     ThreadRunner& operator=(const ThreadRunner&) = delete;
@@ -27,9 +32,14 @@ class ThreadRunner final : public DeviceRunner {
 
   private:
     void run();
+    void settle_charge() EXCLUDES(mutex_);
 
     VirtioDevice& device_;
+    const std::shared_ptr<ChargeSink> charge_;
+    Nanoseconds charged_ = 0;  // of its CPU time
     std::atomic<bool> stopping_{false};
+    Mutex mutex_;
+    Condition stopped_;
     Thread thread_;
 };
 

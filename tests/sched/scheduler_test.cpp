@@ -9,6 +9,7 @@
 
 #include "tests/catch.h"
 #include "tests/sched/spinner.h"
+#include "vmm/sched/io_account.h"
 
 using namespace carrel;
 using namespace carrel::sched;
@@ -157,4 +158,31 @@ TEST_CASE("scheduler: guests come and go while others run") {
         CHECK(spinner.cpu() <= (monotonic_time() - from) / 5 + 4 * kMillisecond);
     }
     scheduler->remove_guest(stays);
+}
+
+TEST_CASE("scheduler: what is done for a guest elsewhere comes out of its cap") {
+    const auto scheduler = scheduler_of(2);
+    const GuestId guest = scheduler->add_guest(capped(kWholeCpu / 2));
+    IoAccount account(*scheduler, guest);
+    {
+        Spinner spinner(*scheduler, guest);
+        sleep_for(50 * kMillisecond);
+        const Nanoseconds from = monotonic_time();
+        const Nanoseconds before = spinner.cpu();
+        Nanoseconds charged = 0;
+        for (int i = 0; i < 200; ++i) {  // 1 ms of each 2, were it not for the slice of I/O
+            if (account.held_until() == 0) {
+                account.charge(kMillisecond);
+                charged += kMillisecond;
+            }
+            sleep_for(2 * kMillisecond);
+        }
+        const Nanoseconds wall = monotonic_time() - from;
+        CHECK(charged > 0);
+        CHECK(charged <= wall / 2 / 8 * 3);  // an eighth, and what went past it
+        CHECK(spinner.cpu() - before + charged <= wall / 2 + 7 * kMillisecond);
+    }
+    account.close();
+    account.charge(kSecond);
+    scheduler->remove_guest(guest);
 }

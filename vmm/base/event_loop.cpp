@@ -26,7 +26,7 @@ Result<std::unique_ptr<EventLoop>> EventLoop::create(const Clock& clock) {
 EventLoop::~EventLoop() = default;
 
 Result<void> EventLoop::watch(int fd, uint32_t events, Callback callback) {
-    auto watch = std::make_unique<Watch>(Watch{std::move(callback)});
+    auto watch = std::make_unique<Watch>(Watch{fd, events, std::move(callback), charge_});
     epoll_event event{.events = events, .data = {.ptr = watch.get()}};
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
         return os_error(errno, "cannot wait for descriptor " + std::to_string(fd));
@@ -38,6 +38,8 @@ Result<void> EventLoop::watch(int fd, uint32_t events, Callback callback) {
 void EventLoop::change(int fd, uint32_t events) {
     const auto found = watches_.find(fd);
     CHECK(found != watches_.end());
+    found->second->events = events;
+    if (found->second->held) return;
     epoll_event event{.events = events, .data = {.ptr = found->second.get()}};
     CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
 }
@@ -52,7 +54,7 @@ void EventLoop::unwatch(int fd) {
 
 uint64_t EventLoop::at(Nanoseconds deadline, Task task) {
     const uint64_t id = next_timer_++;
-    timers_.emplace(std::pair(deadline, id), std::move(task));
+    timers_.emplace(std::pair(deadline, id), Work{std::move(task), charge_});
     return id;
 }
 
@@ -88,8 +90,39 @@ void EventLoop::run_timers() {
     const Nanoseconds now = clock_.now();
     while (!timers_.empty() && timers_.begin()->first.first <= now) {
         auto node = timers_.extract(timers_.begin());
-        node.mapped()();
+        charged(node.mapped().charge, node.mapped().task);
     }
+}
+
+template <class Call>
+void EventLoop::charged(const Charge& charge, Call&& work) {
+    if (!charge) return work();
+    const Nanoseconds before = thread_cpu_time();
+    {
+        const ChargeScope scope(*this, charge);
+        work();
+    }
+    charge->charge(thread_cpu_time() - before);
+}
+
+// True: its charge has spent its share, and it has to wait.
+bool EventLoop::hold(Watch& watch) {
+    if (!watch.charge) return false;
+    const Nanoseconds until = watch.charge->held_until();
+    if (until == 0) return false;
+    watch.held = true;
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, watch.fd, nullptr);
+    at(until, [this, fd = watch.fd] { let_go(fd); });
+    return true;
+}
+
+// The descriptor may be another's by now, which isn't held, or is and then only looks early.
+void EventLoop::let_go(int fd) {
+    const auto found = watches_.find(fd);
+    if (found == watches_.end() || !found->second->held) return;
+    found->second->held = false;
+    epoll_event event{.events = found->second->events, .data = {.ptr = found->second.get()}};
+    CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0);
 }
 
 int EventLoop::timeout_ms() const {
@@ -103,11 +136,11 @@ int EventLoop::timeout_ms() const {
 void EventLoop::call_all(std::span<const epoll_event> events) {
     calling_ = true;
     for (const epoll_event& event : events) {
-        const auto* const watch = static_cast<const Watch*>(event.data.ptr);
+        auto* const watch = static_cast<Watch*>(event.data.ptr);
         if (watch == nullptr)
             run_posted();
-        else if (!watch->ended)
-            watch->callback(event.events);
+        else if (!watch->ended && !hold(*watch))
+            charged(watch->charge, [&] { watch->callback(event.events); });
     }
     calling_ = false;
     ended_.clear();

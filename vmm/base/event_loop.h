@@ -8,9 +8,11 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "vmm/base/bulk_mode.h"
+#include "vmm/base/charge_sink.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/fd.h"
 #include "vmm/base/mutex.h"
@@ -45,6 +47,24 @@ class EventLoop {
     const Clock& clock() const { return clock_; }
     void cancel(uint64_t timer);
 
+    // Whom the loop's thread works for: what is watched or timed while one is set is charged to it, and so is
+    // all that this sets up in its turn. While the charge is held, its descriptors aren't watched. Null:
+    // nobody.
+    using Charge = std::shared_ptr<ChargeSink>;
+    // Sets it until the scope ends.
+    class ChargeScope {
+      public:
+        ChargeScope(EventLoop& loop, Charge charge)
+            : loop_(loop), before_(std::exchange(loop.charge_, std::move(charge))) {}
+        ~ChargeScope() { loop_.charge_ = std::move(before_); }
+        ChargeScope(const ChargeScope&) = delete;
+        ChargeScope& operator=(const ChargeScope&) = delete;
+
+      private:
+        EventLoop& loop_;
+        Charge before_;
+    };
+
     // A callback has moved much data: for some rounds the loop's thread doesn't take the CPU from others.
     void moved_much() { bulk_.much(); }
 
@@ -55,9 +75,21 @@ class EventLoop {
 
   private:
     struct Watch {
+        int fd;
+        uint32_t events;
         Callback callback;
+        Charge charge;
         bool ended = false;  // unwatched: an event of this round may still name it
+        bool held = false;   // epoll doesn't know it for now
     };
+    struct Work {
+        Task task;
+        Charge charge;
+    };
+    template <class Call>
+    void charged(const Charge& charge, Call&& work);
+    bool hold(Watch& watch);
+    void let_go(int fd);
     void call_all(std::span<const epoll_event> events) EXCLUDES(mutex_);
     void run_posted() EXCLUDES(mutex_);
     void run_timers();
@@ -71,7 +103,8 @@ class EventLoop {
     bool calling_ = false;                       // in a round
     bool stopping_ = false;
     BulkMode bulk_;
-    std::map<std::pair<Nanoseconds, uint64_t>, Task> timers_;
+    Charge charge_;  // of what runs now
+    std::map<std::pair<Nanoseconds, uint64_t>, Work> timers_;
     uint64_t next_timer_ = 1;
     Mutex mutex_;
     std::vector<Task> posted_ GUARDED_BY(mutex_);

@@ -21,10 +21,6 @@ Nanoseconds read(clockid_t clock) {
 
 }  // namespace
 
-Nanoseconds thread_cpu_time() {
-    return read(CLOCK_THREAD_CPUTIME_ID);
-}
-
 Nanoseconds monotonic_time() {
     return read(CLOCK_MONOTONIC);
 }

@@ -7,6 +7,7 @@
 
 #include <ctime>
 
+#include "vmm/base/charge_sink.h"
 #include "vmm/base/clock.h"
 #include "vmm/base/result.h"
 
@@ -31,7 +32,6 @@ class KickTimer {
     bool armed_ = false;
 };
 
-Nanoseconds thread_cpu_time();  // of the calling thread
 Nanoseconds monotonic_time();
 
 }  // namespace carrel::sched

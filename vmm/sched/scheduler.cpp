@@ -133,9 +133,11 @@ PolicyCore::GuestState Scheduler::guest(GuestId guest) {
     return core_.guest(guest, monotonic_time());
 }
 
-void Scheduler::charge_io(GuestId guest, Nanoseconds used) {
+Nanoseconds Scheduler::charge_io(GuestId guest, Nanoseconds used) {
+    const Nanoseconds now = monotonic_time();
     MutexLock lock(mutex_);
-    core_.charge_io(guest, used, monotonic_time());
+    core_.charge_io(guest, used, now);
+    return core_.io_allowed(guest, now) ? 0 : core_.period_end(guest, now);
 }
 
 Result<uint32_t> Scheduler::add_vcpu(GuestId guest, Kick& kick) {

@@ -42,7 +42,9 @@ class Scheduler {
     void remove_guest(GuestId guest) EXCLUDES(mutex_);
     void set_quota(GuestId guest, const CpuQuota& quota) EXCLUDES(mutex_);
     PolicyCore::GuestState guest(GuestId guest) EXCLUDES(mutex_);
-    void charge_io(GuestId guest, Nanoseconds used) EXCLUDES(mutex_);
+    // CPU time that the process's threads spent for it. Until when (CLOCK_MONOTONIC) they are to leave it
+    // alone, its slice for I/O being spent; 0: go on.
+    Nanoseconds charge_io(GuestId guest, Nanoseconds used) EXCLUDES(mutex_);
 
     // A place on the board for a vCPU, which begins without a lease; `kick` reaches its thread and outlives
     // its place.
