@@ -18,22 +18,27 @@ _carrel() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        _carrel_words "$word" 'run doctor version --help --version'
+        _carrel_words "$word" 'run schema doctor version --help --version'
         return
     fi
     case $before in
-        --initrd | --disk | --vsock) _carrel_files "$word" ;;
+        --initrd | --disk | --vsock | --swap | --check) _carrel_files "$word" ;;
         --net) _carrel_words "$word" 'tap= tapfd= user switch=' ;;
         --memory) _carrel_words "$word" '64M 128M 256M 512M 1G 2G 4G' ;;
         --cpus) _carrel_words "$word" '1 2 4 8' ;;
         --cpu) _carrel_words "$word" 'host baseline' ;;
+        --cpu-cap | --cpu-reserve) _carrel_words "$word" '5% 10% 25% 50% 100%' ;;
+        --memory-quota) _carrel_words "$word" '64M 128M 256M 512M' ;;
+        --cpu-weight | --cpu-priority) _carrel_words "$word" '50 100 200' ;;
+        --cpu-burst | --cpu-period | --cpu-expected-burst) _carrel_words "$word" '1ms 5ms 10ms 100ms' ;;
+        --on-memory-limit) _carrel_words "$word" 'hold kill' ;;
         --timeout) _carrel_words "$word" '10s 60s 10m' ;;
         --on-reboot) _carrel_words "$word" 'exit restart' ;;
         --serial) _carrel_words "$word" 'stdio file: pty none' ;;
         --transport) _carrel_words "$word" 'pci mmio' ;;
         --console) _carrel_words "$word" 'serial virtio' ;;
         --log) _carrel_words "$word" 'error warning info debug' ;;
-        --append | --name) ;;
+        --append | --name | --cpus-allowed) ;;
         *)
             if [[ $word == -* ]]; then
                 _carrel_words "$word" "$(_carrel_options "${COMP_WORDS[1]}")"

@@ -1,15 +1,17 @@
 # fish completion for carrel(1)
-set -l subcommands run doctor version
+set -l subcommands run schema doctor version
 set -l first "not __fish_seen_subcommand_from $subcommands"
 set -l run '__fish_seen_subcommand_from run'
 
 complete -c carrel -f
 complete -c carrel -n $first -a run -d 'Run a guest on this terminal until it ends'
+complete -c carrel -n $first -a schema -d 'Print the JSON Schema of descriptions, or check one'
 complete -c carrel -n $first -a doctor -d 'Say whether this host can run guests'
 complete -c carrel -n $first -a version -d 'Say which version this is'
 complete -c carrel -n $first -l version -d 'Say which version this is'
 complete -c carrel -s h -l help -d 'Show the help'
 
+complete -c carrel -n '__fish_seen_subcommand_from schema' -l check -r -F -d 'A file or folder'
 complete -c carrel -n '__fish_seen_subcommand_from doctor' -l json -d 'For programs'
 
 complete -c carrel -n $run -F
@@ -18,6 +20,17 @@ complete -c carrel -n $run -l append -x -d 'The kernel\'s command line'
 complete -c carrel -n $run -l memory -x -a '64M 128M 256M 512M 1G 2G 4G' -d 'RAM'
 complete -c carrel -n $run -l cpus -x -a '1 2 4 8' -d 'vCPUs'
 complete -c carrel -n $run -l cpu -x -a 'host baseline' -d 'What the guest sees'
+complete -c carrel -n $run -l cpu-cap -x -a '10% 25% 50% 100% 150%' -d 'At most so much of one host CPU'
+complete -c carrel -n $run -l cpu-weight -x -a '50 100 200' -d 'Its part of what guests contend for'
+complete -c carrel -n $run -l cpu-reserve -x -a '5% 10% 25%' -d 'At least so much of one host CPU'
+complete -c carrel -n $run -l cpu-burst -x -a '1ms 5ms 10ms' -d 'Unused CPU time that it may save up'
+complete -c carrel -n $run -l cpu-period -x -a '5ms 10ms 100ms' -d 'The cap holds over each such time'
+complete -c carrel -n $run -l cpu-priority -x -a '50 100 200' -d 'The smaller goes first'
+complete -c carrel -n $run -l cpu-expected-burst -x -a '1ms 10ms 100ms' -d 'How long it probably runs'
+complete -c carrel -n $run -l cpus-allowed -x -d 'Host CPUs that it may use'
+complete -c carrel -n $run -l memory-quota -x -a '64M 128M 256M 512M' -d 'Host memory that it may occupy'
+complete -c carrel -n $run -l swap -r -F -d 'Where what is beyond the quota goes'
+complete -c carrel -n $run -l on-memory-limit -x -a 'hold kill' -d 'When nothing can be given back'
 complete -c carrel -n $run -l timeout -x -a '10s 60s 10m' -d 'End the guest after this time'
 complete -c carrel -n $run -l on-reboot -x -a 'exit restart' -d 'What a reset does'
 complete -c carrel -n $run -l serial -x -a 'stdio file: pty none' -d 'Where the console leads'
@@ -31,5 +44,6 @@ complete -c carrel -n $run -l transport -x -a 'pci mmio' -d 'How virtio devices 
 complete -c carrel -n $run -l packed-rings -d 'Virtio devices offer packed rings'
 complete -c carrel -n $run -l hugepages -d 'RAM from the pool of huge pages'
 complete -c carrel -n $run -l name -x -d 'The guest\'s name'
+complete -c carrel -n $run -l print-config -d 'Write what was typed as JSON'
 complete -c carrel -n $run -l log -x -a 'error warning info debug' -d 'How much to say'
 complete -c carrel -n $run -s v -l verbose -d 'Say what is booted and how it ended'

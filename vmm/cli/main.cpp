@@ -32,9 +32,10 @@ std::string help_of(const CLI::App& app) {
 std::string no_command(const CLI::App& app) {
     const auto extras = app.remaining();
     if (extras.empty())
-        return "no command; write carrel run, carrel doctor or carrel version (see carrel --help)";
+        return "no command; write carrel run, carrel doctor, carrel schema or carrel version (see carrel "
+               "--help)";
     return fmt::format(
-        "'{}' is no command of carrel's; there are run, doctor and version (see carrel --help)",
+        "'{}' is no command of carrel's; there are run, doctor, schema and version (see carrel --help)",
         extras.front());
 }
 
@@ -59,6 +60,7 @@ int main(int argc, char** argv) {
     int status = kPoweredOff;
     add_run(app, status);
     add_doctor(app, status);
+    add_schema(app, status);
     add_version(app, status);
     try {
         app.parse(argc, argv);

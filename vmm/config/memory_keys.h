@@ -75,7 +75,7 @@ inline constexpr std::array kMemoryKeys = {
                }},
     MachineKey{{"balloon", KeyType::kWords, "[SIZE[,statistics=TIME]]",
                 "a virtio-balloon: memory that the guest frees goes back to the host; "
-                "SIZE[,statistics=TIME]: it asks the guest for so much, and how its memory is used",
+                "=SIZE[,statistics=TIME]: it asks the guest for so much, and how its memory is used",
                 "none; 0, only as it starts", kFixed, false, kBalloonWords, "0"},
                [](MachineConfig& config, const std::string& text) -> Result<void> {
                    TRY_ASSIGN(config.balloon, parse_balloon(text));
