@@ -67,7 +67,7 @@ else
     skip 'install: carrel.1 renders' 'man-db is not installed'
 fi
 check 'install: bash completes a subcommand' completes 'doctor' carrel doc
-check 'install: bash completes an option' completes '--on-reboot' carrel run --on-
+check 'install: bash completes an option' completes '--on-reboot' carrel run --on-r
 check "install: bash completes an option's value" completes 'exit restart' carrel run --on-reboot ''
 check 'install: bash completes when Tab is pressed' completes_by_tab
 check "install: zsh's file names every option" lists_all "$root/usr/share/zsh/vendor-completions/_carrel"
