@@ -53,8 +53,9 @@ void MachineOptions::add(CLI::App& command, Typed& typed) {
         typed.option = command.add_option(spelling, typed.list, help)->allow_extra_args(false);
     else
         typed.option = command.add_option(spelling, typed.text, help);
-    if (key.type != KeyType::kText && key.type != KeyType::kFlag && !key.list)
-        typed.option->check(refuse_empty, "");
+    // What a text or one of some words may be, its parser says better.
+    const bool own_words = key.type == KeyType::kText || key.type == KeyType::kChoice;
+    if (!own_words && key.type != KeyType::kFlag && !key.list) typed.option->check(refuse_empty, "");
     if (key.hidden) typed.option->group("");
 }
 
