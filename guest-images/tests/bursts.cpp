@@ -1,6 +1,7 @@
-// Property: a load for schedulers whose amount doesn't depend on how fast it is let run: n= bursts (default 1) of kilo=
-// thousand rounds of two instructions (default 1000), with a sleep of us= (default 0: none) after each. say=1: a line
-// after each burst with its number and the time since the start. Prints PASS with the time that it took, powers off.
+// Property: a load for schedulers whose amount doesn't depend on how fast it is let run: n= bursts (default
+// 1) of kilo= thousand rounds of two instructions (default 1000), with a sleep of us= (default 0: none) after
+// each. say=1: a line after each burst with its number and the time since the start. Prints PASS with the
+// time that it took, powers off.
 #include "lib/boot_info.h"
 #include "lib/clock_x86.h"
 #include "lib/cpu_x86.h"

@@ -13,29 +13,28 @@ constexpr uint64_t kPreempted = 16;
 
 }  // namespace
 
-std::optional<Gpa> StealRecord::place() const {
+std::optional<Gpa> StealRecord::find() const {
     const auto msr = vcpu_.msr(kMsrStealTime);
     if (!msr.ok() || (*msr & kEnabled) == 0) return std::nullopt;
     return Gpa{*msr & kAddress};
 }
 
 void StealRecord::begin_hold() {
-    if (const auto gpa = place())
-        (void)memory_.write(*gpa + kPreempted, uint8_t{1});  // KVM clears it as it runs
+    place_ = find();
+    if (place_) (void)memory_.write(*place_ + kPreempted, uint8_t{1});  // KVM clears it as it runs
 }
 
 // A guest that reads meanwhile sees an odd version and reads again.
 void StealRecord::end_hold(Nanoseconds time) {
-    const auto gpa = place();
-    if (!gpa) return;
-    const auto version = memory_.read<uint32_t>(*gpa + kVersion);
-    const auto steal = memory_.read<uint64_t>(*gpa);
+    if (!place_) return;
+    const auto version = memory_.read<uint32_t>(*place_ + kVersion);
+    const auto steal = memory_.read<uint64_t>(*place_);
     if (!version || !steal) return;
-    (void)memory_.write(*gpa + kVersion, *version | 1);
+    (void)memory_.write(*place_ + kVersion, *version | 1);
     std::atomic_thread_fence(std::memory_order_release);
-    (void)memory_.write(*gpa, *steal + static_cast<uint64_t>(time));
+    (void)memory_.write(*place_, *steal + static_cast<uint64_t>(time));
     std::atomic_thread_fence(std::memory_order_release);
-    (void)memory_.write(*gpa + kVersion, (*version | 1) + 1);
+    (void)memory_.write(*place_ + kVersion, (*version | 1) + 1);
 }
 
 }  // namespace carrel

@@ -22,10 +22,11 @@ class StealRecord {
     void end_hold(Nanoseconds time);  // it stood for so long
 
   private:
-    std::optional<Gpa> place() const;  // none: the guest hasn't asked for it
+    std::optional<Gpa> find() const;
 
     kvm::Vcpu& vcpu_;
     GuestMemory& memory_;
+    std::optional<Gpa> place_;  // during a hold; none: the guest hasn't asked for it
 };
 
 }  // namespace carrel

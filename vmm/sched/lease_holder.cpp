@@ -26,17 +26,18 @@ bool LeaseHolder::look() {
     if (reserve_end_ != 0) {
         if (cpu < reserve_end_) return true;  // kicked for another reason
         reserve_end_ = 0;
-        cpu_->disarm();
         return park(cpu);
     }
     const int64_t lease_end = share().lease_end.load(std::memory_order_acquire);
-    if (vcpu_.is_halted()) {
+    const bool taken_back = lease_end == VcpuShare::kNoLease;
+    const bool used_up = lease_end - cpu <= kLeastRest;
+    // One that has used its lease up hasn't just been halted all the time.
+    if ((!used_up || taken_back) && vcpu_.is_halted()) {
         rest_in_halt(cpu);
         return true;
     }
-    if (lease_end == VcpuShare::kUnlimited) return true;
-    if (lease_end - cpu <= kLeastRest) return park(cpu);
-    arm(lease_end - cpu);  // others had the CPU meanwhile
+    if (used_up) return park(cpu);
+    if (lease_end != VcpuShare::kUnlimited) arm(lease_end - cpu);  // others had the CPU meanwhile
     return true;
 }
 
@@ -49,16 +50,16 @@ void LeaseHolder::report(VcpuReport what, Nanoseconds cpu) {
 
 // KVM wakes it without us, and it must not wait for a round through the scheduler then.
 void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
-    wall_->disarm();
+    wall_->disarm(monotonic_time());
     reserve_end_ = cpu + kReserve;
     cpu_->arm(reserve_end_);
     report(VcpuReport::kHalted, cpu);
 }
 
 bool LeaseHolder::park(Nanoseconds cpu) {
-    wall_->disarm();
     vcpu_.on_hold();
     const Nanoseconds since = monotonic_time();
+    wall_->disarm(since);
     share().parked_since.store(since, std::memory_order_relaxed);
     report(VcpuReport::kWaiting, cpu);
     int64_t lease_end = 0;
@@ -74,8 +75,9 @@ bool LeaseHolder::park(Nanoseconds cpu) {
     share().quota_waits.store(share().quota_waits.load(std::memory_order_relaxed) + (until - since),
                               std::memory_order_relaxed);
     share().parked_since.store(0, std::memory_order_release);
-    vcpu_.on_held(monotonic_time() - since);
-    if (granted && lease_end != VcpuShare::kUnlimited) arm(lease_end - thread_cpu_time());
+    const Nanoseconds now = monotonic_time();
+    vcpu_.on_held(now - since);
+    if (granted && lease_end != VcpuShare::kUnlimited) wall_->arm(now + lease_end - cpu);
     return granted;
 }
 

@@ -38,21 +38,20 @@ Result<KickTimer> KickTimer::create(clockid_t clock) {
 }
 
 KickTimer::KickTimer(KickTimer&& other) noexcept
-    : timer_(other.timer_), valid_(std::exchange(other.valid_, false)), armed_(other.armed_) {}
+    : timer_(other.timer_), valid_(std::exchange(other.valid_, false)), at_(other.at_) {}
 
 KickTimer::~KickTimer() {
     if (valid_) ::timer_delete(timer_);
 }
 
 void KickTimer::arm(Nanoseconds at) {
-    at = std::max<Nanoseconds>(at, 1);  // 0 would disarm it
-    const itimerspec when{{0, 0}, {at / kSecond, at % kSecond}};
+    at_ = std::max<Nanoseconds>(at, 1);  // 0 would disarm it
+    const itimerspec when{{0, 0}, {at_ / kSecond, at_ % kSecond}};
     CHECK(::timer_settime(timer_, TIMER_ABSTIME, &when, nullptr) == 0);
-    armed_ = true;
 }
 
-void KickTimer::disarm() {
-    if (!std::exchange(armed_, false)) return;
+void KickTimer::disarm(Nanoseconds now) {
+    if (std::exchange(at_, 0) <= now) return;  // it has fired
     const itimerspec never{};
     CHECK(::timer_settime(timer_, 0, &never, nullptr) == 0);
 }

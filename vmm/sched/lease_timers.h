@@ -22,14 +22,14 @@ class KickTimer {
     KickTimer& operator=(KickTimer&&) = delete;
     ~KickTimer();
 
-    void arm(Nanoseconds at);  // on its clock; in the past: at once
-    void disarm();
+    void arm(Nanoseconds at);      // on its clock; in the past: at once
+    void disarm(Nanoseconds now);  // of its clock
 
   private:
     explicit KickTimer(timer_t timer) : timer_(timer), valid_(true) {}
     timer_t timer_{};
     bool valid_;
-    bool armed_ = false;
+    Nanoseconds at_ = 0;  // when it fires, or has fired
 };
 
 Nanoseconds monotonic_time();
