@@ -36,6 +36,8 @@ class Spinner final : public Kick, private LeaseVcpu {
     Nanoseconds longest_hold() const { return longest_hold_; }
     Nanoseconds waited() { return scheduler_.times(place_).waited_for_quota; }
 
+    int thread() { return scheduler_.times(place_).thread; }
+
     void kick() override {
         kicked_ = true;
         lease_->nudge();
@@ -57,7 +59,7 @@ class Spinner final : public Kick, private LeaseVcpu {
         while (!stopped_) {
             if (kicked_.exchange(false) && !lease_->look()) continue;
             cpu_ = thread_cpu_time();
-            if (halted_) std::this_thread::sleep_for(std::chrono::microseconds(100));
+            if (halted_) std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
         lease_->end();
     }

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include <ctime>
+#include <algorithm>
 #include <utility>
 
 namespace carrel::sched {
@@ -58,27 +58,37 @@ void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
 
 bool LeaseHolder::park(Nanoseconds cpu) {
     vcpu_.on_hold();
-    const Nanoseconds since = monotonic_time();
-    wall_->disarm(since);
-    share().parked_since.store(since, std::memory_order_relaxed);
+    wall_->disarm(monotonic_time());
     report(VcpuReport::kWaiting, cpu);
-    int64_t lease_end = 0;
-    for (;;) {
-        const uint32_t seen = share().word.load(std::memory_order_acquire);
-        lease_end = share().lease_end.load(std::memory_order_acquire);
-        if (lease_end > cpu || vcpu_.is_stopped()) break;
-        (void)futex_wait(share().word, seen, std::nullopt);
-    }
-    // What came between the grant and now is the host's: run_delay counts it.
+    const Nanoseconds waited = wait_for_lease(cpu);
+    vcpu_.on_held(waited);
+    const int64_t lease_end = share().lease_end.load(std::memory_order_acquire);
     const bool granted = lease_end > cpu;
-    const Nanoseconds until = granted ? share().granted_at.load(std::memory_order_relaxed) : monotonic_time();
-    share().quota_waits.store(share().quota_waits.load(std::memory_order_relaxed) + (until - since),
-                              std::memory_order_relaxed);
-    share().parked_since.store(0, std::memory_order_release);
-    const Nanoseconds now = monotonic_time();
-    vcpu_.on_held(now - since);
-    if (granted && lease_end != VcpuShare::kUnlimited) wall_->arm(now + lease_end - cpu);
+    if (granted && lease_end != VcpuShare::kUnlimited) arm(lease_end - cpu);
     return granted;
+}
+
+// Only the sleep itself is a wait for quota, and only until the grant: what a thread that may run waits
+// before and after is for a host CPU, and the kernel counts it (run_delay), for us and in the guest's steal
+// time.
+Nanoseconds LeaseHolder::wait_for_lease(Nanoseconds cpu) {
+    VcpuShare& share = this->share();
+    Nanoseconds waited = 0;
+    for (;;) {
+        const uint32_t seen = share.word.load(std::memory_order_acquire);
+        if (share.lease_end.load(std::memory_order_acquire) > cpu || vcpu_.is_stopped()) return waited;
+        const Nanoseconds from = monotonic_time();
+        share.parked_since.store(from, std::memory_order_relaxed);
+        (void)futex_wait(share.word, seen, std::nullopt);
+        const bool granted = share.lease_end.load(std::memory_order_acquire) > cpu;
+        const Nanoseconds until =
+            granted ? share.granted_at.load(std::memory_order_relaxed) : monotonic_time();
+        const Nanoseconds slept = std::max<Nanoseconds>(until - from, 0);
+        waited += slept;
+        share.quota_waits.store(share.quota_waits.load(std::memory_order_relaxed) + slept,
+                                std::memory_order_relaxed);
+        share.parked_since.store(0, std::memory_order_release);
+    }
 }
 
 void LeaseHolder::arm(Nanoseconds rest) {

@@ -55,6 +55,7 @@ class LeaseHolder {
     void report(VcpuReport what, Nanoseconds cpu);
     void rest_in_halt(Nanoseconds cpu);
     bool park(Nanoseconds cpu);
+    Nanoseconds wait_for_lease(Nanoseconds cpu);
     void arm(Nanoseconds rest);
 
     const ShareBoard& board_;
