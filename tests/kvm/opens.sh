@@ -35,10 +35,10 @@ disks=(--disk "$scratch/disk" --disk "$scratch/second,ro" --rng)
 busy_devices() { under_filter 0 hostile_virtio "${disks[@]}" --cpus 2 --append 'count=1 device=blk' && grep -aq PASS "$scratch/out"; }
 check 'opens: none by vCPUs, io or disks, whatever the guest does' busy_devices
 check 'opens: none in a rebuild' under_filter 0 state_walk "${disks[@]}" --cpus 2 --rebuild-every 50
-restarted() { # the io thread makes the machine anew, from the same files
-    local may=("$opener" io)
+restarted() { # io opens what the devices are connected to, the worker what takes long to read: the same files
+    local may=("$opener" io worker)
     under_filter 36 reset_cf9 "${disks[@]}" --on-reboot restart --timeout 3s && [[ $(grep -ac reset "$scratch/out") -gt 1 ]] &&
-        same 0 "$(grep ' io ' "$scratch/record" | grep -cvE "^allowed io openat? (/dev/kvm|$GUESTS/reset_cf9.elf|$scratch/(disk|second))$")"
+        same 0 "$(grep -E ' (io|worker) ' "$scratch/record" | grep -cvE "^allowed (io|worker) openat? (/dev/kvm|$GUESTS/reset_cf9.elf|$scratch/(disk|second))$")"
 }
 check 'opens: a restart opens what the start did, and nothing else' restarted
 # Three of the guest's calls to a port at which somebody listens, then to nobody.

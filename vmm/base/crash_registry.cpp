@@ -28,7 +28,7 @@ struct GuestRange {
     Range range;
     std::atomic<bool> lost{false};
 };
-constinit std::array<GuestRange, 256> guest_memory{};
+constinit std::array<GuestRange, 4096> guest_memory{};
 constinit std::atomic<int> guest_memory_alarm{-1};
 
 struct GuardedMapping {

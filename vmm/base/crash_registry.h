@@ -18,7 +18,7 @@ void restore_terminal();  // no effect without one; safe in a signal handler
 // Guest memory. A page that the host can't give (a short hugetlb pool, a limit on it, a truncated file)
 // raises SIGBUS in whoever touches it: handle_sigbus() puts zeros there, marks the range and raises the
 // alarm, so that this guest ends with a sentence and nothing else does. Base and size in whole 2 MiB where
-// huge pages back it. Several ranges; CHECK-fails when the table (256) is full.
+// huge pages back it. Several ranges; CHECK-fails when the table (4096) is full.
 void add_guest_memory(const void* base, size_t size);
 void remove_guest_memory(const void* base);
 bool guest_memory_lost(const void* base);

@@ -19,19 +19,6 @@ namespace {
 
 constexpr Nanoseconds kPowerButtonPatience = 10 * kSecond;
 
-const char* words(EndReason reason) {
-    switch (reason) {
-        case EndReason::kPowerOff: return "the guest powered off";
-        case EndReason::kReset: return "the guest asked for a reset";
-        case EndReason::kTripleFault: return "the guest took a triple fault";
-        case EndReason::kPanic: return "the guest's kernel panicked";
-        case EndReason::kTimeout: return "the guest timed out";
-        case EndReason::kHostFailure: return "the guest can't go on";
-        case EndReason::kUser: return "the guest was ended";
-    }
-    return "the guest ended";
-}
-
 }  // namespace
 
 RunSession::RunSession(const MachineConfig& config, LogLevel level, bool verbose)
@@ -42,7 +29,7 @@ RunSession::~RunSession() = default;
 int RunSession::run() {
     if (const auto ready = set_up(); !ready.ok()) return refuse(ready.error());
     tell_start();
-    if (const auto started = host_->start(); !started.ok()) return refuse(started.error());
+    if (const auto started = start(); !started.ok()) return refuse(started.error());
     main_loop_->run();
     host_->stop_io();
     guest_->console().finish(end_signals_.get());
@@ -59,13 +46,19 @@ Result<void> RunSession::set_up() {
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
     // From here on main reads them from descriptors; every other thread blocks them anyway (Thread).
     TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN, SIGWINCH}));
-    TRY_ASSIGN(host_, Host::create(opener_, spawner_, log_, clock_));
-    TRY_ASSIGN(guest_, host_->add(config_, [this](const GuestReport& report) {
+    TRY_ASSIGN(host_, Host::create({}, opener_, spawner_, log_, clock_));
+    if (config_.cpu_quota != CpuQuota{}) TRY(host_->start_scheduler({.cpus = usable_cpus({})}));
+    TRY_ASSIGN(guest_, host_->fleet().add(config_, [this](const GuestReport& report) {
         main_loop_->post([this, report] { report_ = report; });
         main_loop_->stop();
     }));
     TRY_ASSIGN(end_signals_, take({SIGTERM, SIGINT, SIGHUP}));
     return {};
+}
+
+Result<void> RunSession::start() {
+    TRY(guest_->start());
+    return host_->start();
 }
 
 // But for those that are ignored: nohup, and a script's background jobs, mean that.
@@ -145,7 +138,7 @@ int RunSession::report(const GuestReport& report) {
         asked_ && report.end.reason == EndReason::kPowerOff ? EndReason::kUser : report.end.reason;
     const bool quiet = reason == EndReason::kPowerOff || reason == EndReason::kReset;
     if (!quiet || verbose_) {
-        say(fmt::format("{}{}{}", words(report.end.reason), report.end.detail.empty() ? "" : ": ",
+        say(fmt::format("{}{}{}", end_words(report.end.reason), report.end.detail.empty() ? "" : ": ",
                         report.end.detail));
     }
     if (verbose_) {

@@ -25,6 +25,7 @@ class RunSession {
 
   private:
     Result<void> set_up();
+    Result<void> start();
     Result<Fd> take(std::initializer_list<int> numbers);
     void on_signals(int fd);
     void on_signal(int number);

@@ -15,16 +15,33 @@ constexpr Nanoseconds kPtyDrainTime = 200 * kMillisecond;
 
 }  // namespace
 
-Result<std::unique_ptr<GuestConsole>> GuestConsole::create(const SerialConfig& config, EventLoop& io,
-                                                           Opener& opener, Log& log) {
+Result<std::unique_ptr<GuestConsole>> GuestConsole::create(const SerialConfig& config, Audience audience,
+                                                           EventLoop& io, Opener& opener, Log& log) {
     auto console = std::make_unique<GuestConsole>(io, log);
-    switch (config.kind) {
-        case SerialConfig::Kind::kStdio: TRY(console->open_stdio()); break;
-        case SerialConfig::Kind::kFile: TRY(console->open_file(config.path, opener)); break;
-        case SerialConfig::Kind::kPty: TRY(console->open_pty(opener)); break;
-        case SerialConfig::Kind::kNone: break;
-    }
+    TRY(audience == Audience::kOwn ? console->open(config, opener) : console->open_attached(config, opener));
     return console;
+}
+
+Result<void> GuestConsole::open(const SerialConfig& config, Opener& opener) {
+    switch (config.kind) {
+        case SerialConfig::Kind::kStdio: return open_stdio();
+        case SerialConfig::Kind::kFile: return open_file(config.path, opener);
+        case SerialConfig::Kind::kPty: return open_pty(opener);
+        case SerialConfig::Kind::kNone: return {};
+    }
+    return {};
+}
+
+// Standard input and output are the process's, so there `stdio` means the same as `none`.
+Result<void> GuestConsole::open_attached(const SerialConfig& config, Opener& opener) {
+    if (config.kind == SerialConfig::Kind::kPty)
+        return usage_error("serial: pty is for a guest that has its process to itself",
+                           "leave it out, and attach with carrel ctl console");
+    transcript_ = std::make_shared<ConsoleTranscript>();
+    if (config.kind != SerialConfig::Kind::kFile) return {};
+    TRY(open_file(config.path, opener));
+    tee_.emplace(std::vector<ByteSink*>{transcript_.get(), output_.get()});
+    return {};
 }
 
 // A closed stdin or stdout is legal: there is nothing to read then, or nobody to write to.
@@ -74,7 +91,25 @@ Result<void> GuestConsole::feed(ByteReceiver& receiver, std::function<void()> on
     return {};
 }
 
+Result<Fd> GuestConsole::typing(ByteReceiver& receiver) {
+    if (!typing_.valid()) {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return os_error(errno, "cannot create a pipe");
+        Fd reading(ends[0]);
+        Fd writing(ends[1]);
+        TRY_ASSIGN(StreamFd source, StreamFd::own(std::move(reading)));
+        TRY_ASSIGN(input_, ConsoleInput::create(io_, std::move(source), receiver, {}));
+        relay_.input = input_.get();
+        typing_ = std::move(writing);
+    }
+    Fd end(::fcntl(typing_.get(), F_DUPFD_CLOEXEC, 3));
+    if (!end.valid()) return os_error(errno, "cannot pass on a pipe");
+    return end;
+}
+
 ByteSink& GuestConsole::output() {
+    if (tee_) return *tee_;
+    if (transcript_) return *transcript_;
     if (output_) return *output_;
     return nowhere_;
 }

@@ -1,4 +1,5 @@
-// GuestConsole: one guest's console, wired to what `--serial` names.
+// GuestConsole: one guest's console, wired to what `--serial` names; in a process of many guests nobody sits
+// at one's terminal, so there its last 64 KiB are kept for those who attach.
 #pragma once
 
 #include <functional>
@@ -8,8 +9,10 @@
 #include "devices/backends/console_input.h"
 #include "devices/backends/console_output.h"
 #include "devices/backends/pty.h"
+#include "devices/backends/tee_sink.h"
 #include "devices/backends/terminal.h"
 #include "vmm/base/opener.h"
+#include "vmm/host/console_transcript.h"
 #include "vmm/model/machine_config.h"
 
 namespace carrel {
@@ -17,8 +20,12 @@ namespace carrel {
 // Threads: create() and feed() before the io thread runs or on it; terminal() from main.
 class GuestConsole {
   public:
-    static Result<std::unique_ptr<GuestConsole>> create(const SerialConfig& config, EventLoop& io,
-                                                        Opener& opener, Log& log);
+    enum class Audience {
+        kOwn,      // what `--serial` names, and nobody else
+        kAttached  // whoever attaches; a file gets the same
+    };
+    static Result<std::unique_ptr<GuestConsole>> create(const SerialConfig& config, Audience audience,
+                                                        EventLoop& io, Opener& opener, Log& log);
 
     GuestConsole(EventLoop& io, Log& log) : io_(io), log_(log) {}  // use create()
 
@@ -27,6 +34,11 @@ class GuestConsole {
 
     ByteSink& output();          // the guest's bytes go here
     RoomListener& input_room();  // tell it when the guest takes input again
+    // kAttached only; shared with who is attached.
+    const std::shared_ptr<ConsoleTranscript>& transcript() const { return transcript_; }
+    // Where one who is attached writes what is typed; it goes to `receiver`, always the same. It doesn't
+    // block: while the guest takes nothing, it is full. io thread.
+    Result<Fd> typing(ByteReceiver& receiver);
     // What the terminal shows; nothing where there is none, or it doesn't know.
     std::optional<WindowSize> window() const { return terminal_ ? terminal_->size() : std::nullopt; }
     Terminal* terminal() { return terminal_.get(); }  // null: none, or before feed()
@@ -51,6 +63,8 @@ class GuestConsole {
         }
         ConsoleInput* input = nullptr;
     };
+    Result<void> open(const SerialConfig& config, Opener& opener);
+    Result<void> open_attached(const SerialConfig& config, Opener& opener);
     Result<void> open_stdio();
     Result<void> open_file(const std::string& path, Opener& opener);
     Result<void> open_pty(Opener& opener);
@@ -67,6 +81,9 @@ class GuestConsole {
     bool is_stdio_ = false;           // that is standard input, which may be a terminal
     std::unique_ptr<ConsoleInput> input_;
     std::optional<Pty> pty_;
+    std::shared_ptr<ConsoleTranscript> transcript_;
+    std::optional<TeeSink> tee_;  // to it, and to the file
+    Fd typing_;                   // a pipe's end, whose other end the input reads
 };
 
 }  // namespace carrel

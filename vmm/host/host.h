@@ -1,9 +1,9 @@
-// Host: one process's guests, its io thread, and the verbs. `carrel run` is a host with one guest.
+// Host: one process with its guests, the io thread that serves them all, and what they share. `carrel run` is
+// a host with one guest.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <vector>
 
 #include "vmm/base/event_loop.h"
 #include "vmm/base/fd.h"
@@ -11,26 +11,29 @@
 #include "vmm/base/opener.h"
 #include "vmm/base/spawner.h"
 #include "vmm/base/thread.h"
-#include "vmm/host/guest.h"
+#include "vmm/host/fleet.h"
 #include "vmm/sched/scheduler.h"
 
 namespace carrel {
 
-// Threads: create(), add() and start() on main, before the io thread runs; then post() from anywhere.
+// Threads: create(), start() and what is done to the fleet before that, on main; then post() from anywhere.
 class Host {
   public:
     // `opener`, `spawner`, `log` and `clock` outlive it.
-    static Result<std::unique_ptr<Host>> create(Opener& opener, Spawner& spawner, Log& log,
-                                                const Clock& clock);
-    Host(std::unique_ptr<EventLoop> io, Opener& opener, Spawner& spawner, Log& log, const Clock& clock);
+    static Result<std::unique_ptr<Host>> create(const HostResources& resources, Opener& opener,
+                                                Spawner& spawner, Log& log, const Clock& clock);
+    Host(const HostResources& resources, std::unique_ptr<EventLoop> io, Opener& opener, Spawner& spawner,
+         Log& log, const Clock& clock);
     // Stops the io thread, then destroys the guests.
     ~Host();
     Host(const Host&) = delete;
     Host& operator=(const Host&) = delete;
 
-    // Admits a guest: everything is opened and loaded, nothing runs. The guest lives as long as the host.
-    Result<Guest*> add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished);
-    // Starts all guests and the io thread.
+    // Its guests: on the io thread once that runs.
+    Fleet& fleet() { return fleet_; }
+    // Its guests are kept to their shares of so many host CPUs. Before the first guest.
+    Result<void> start_scheduler(const sched::Scheduler::Options& options);
+    // Starts the io thread.
     Result<void> start();
     // Runs `task` on the io thread, where guests may be touched.
     void post(std::function<void()> task) { io_->post(std::move(task)); }
@@ -42,14 +45,13 @@ class Host {
 
   private:
     Result<void> watch_memory();
-    Result<void> start_scheduler();
 
     std::unique_ptr<EventLoop> io_;
     MachineShare share_;
     Fd memory_alarm_;                              // eventfd, written by the SIGBUS handler
-    std::unique_ptr<sched::Scheduler> scheduler_;  // from the first guest on that has a share to be kept to
-    GuestServices services_;
-    std::vector<std::unique_ptr<Guest>> guests_;
+    std::unique_ptr<sched::Scheduler> scheduler_;  // null: nobody has a share to be kept to
+    Worker worker_;
+    Fleet fleet_;
     Thread io_thread_;
 };
 

@@ -79,7 +79,7 @@ class Board {
     // io thread. Statistics; no balloon: null.
     std::vector<MalformedChains> malformed() const { return virtio_.malformed(); }
     std::vector<InterfaceTraffic> traffic() const { return virtio_.traffic(); }
-    const virtio::Balloon* balloon() const { return virtio_.balloon(); }
+    virtio::Balloon* balloon() const { return virtio_.balloon(); }
     // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
     bool quiesce(Nanoseconds limit) { return virtio_.quiesce(limit); }
     void resume() { virtio_.resume(); }

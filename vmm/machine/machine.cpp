@@ -75,20 +75,26 @@ Machine::Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm)
 
 Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
                                                  const MachineServices& services) {
+    TRY_ASSIGN(auto machine, open(config, services));
+    TRY(machine->load());
+    TRY(machine->connect());
+    return machine;
+}
+
+Result<std::unique_ptr<Machine>> Machine::open(const MachineConfig& config, const MachineServices& services) {
     TRY_ASSIGN(kvm::Kvm kvm, kvm::Kvm::open(services.opener));
     TRY(kvm.check_required());
     auto machine = std::make_unique<Machine>(config, services, std::move(kvm));
-    TRY(machine->assemble());
+    TRY_ASSIGN(machine->description_, describe(machine->kvm_, config));
+    TRY_ASSIGN(machine->sources_,
+               DeviceSources::open(config, SourceServices{services.opener, services.spawner, services.io,
+                                                          services.log, services.switches}));
     return machine;
 }
 
 // KVM_CREATE_VM sleeps some ten milliseconds waiting for other processors, so it gets a thread beside the
 // loading.
-Result<void> Machine::assemble() {
-    TRY_ASSIGN(description_, describe(kvm_, config_));
-    TRY_ASSIGN(sources_,
-               DeviceSources::open(config_, SourceServices{services_.opener, services_.spawner, services_.io,
-                                                           services_.log, services_.switches}));
+Result<void> Machine::load() {
     Result<void> made_vm;
     TRY_ASSIGN(Thread maker, Thread::start("create-vm", [this, &made_vm] { made_vm = make_vm(hardware_); }));
     const Result<void> loaded = load_guest();
@@ -96,7 +102,10 @@ Result<void> Machine::assemble() {
     TRY(made_vm);
     TRY(loaded);
     if (memory_->lost()) return memory_->lost_error();
-    TRY(map_memory(*hardware_.vm));
+    return map_memory(*hardware_.vm);
+}
+
+Result<void> Machine::connect() {
     TRY(make_board(hardware_));
     return hardware_.vcpus.front()->load(boot_.cpu);
 }
@@ -160,6 +169,18 @@ void Machine::resize_console(WindowSize size) {
     hardware_.board->resize_console(size);
 }
 
+void Machine::set_balloon(uint64_t bytes) {
+    sources_.balloon.size = bytes;  // for the devices of a rebuild
+    if (virtio::Balloon* const balloon = hardware_.board->balloon())
+        balloon->set_target(static_cast<uint32_t>(bytes / virtio::kBalloonPageSize));
+}
+
+void Machine::set_net_rate(size_t place, const RateConfig& rate) {
+    NetSource& net = sources_.nets.at(place);
+    net.receive->change(rate);
+    net.send->change(rate);
+}
+
 Result<void> Machine::load_guest() {
     TRY_ASSIGN(memory_, GuestMemory::create(description_.ram, config_.backing));
     TRY_ASSIGN(const Gpa rsdp, acpi::install(platform_of(description_), *memory_));
@@ -210,6 +231,7 @@ Result<void> Machine::start_threads() {
         if (services_.scheduler != nullptr)
             TRY(runners_.back()->take_seat(*services_.scheduler, services_.scheduled_as));
         samplers_.emplace_back(*runners_.back(), *vcpu, services_.opener);
+        if (services_.scheduler != nullptr) samplers_.back().prepare();
     }
     {
         MutexLock lock(mutex_);
@@ -229,9 +251,16 @@ Result<void> Machine::start_threads() {
 }
 
 Machine::~Machine() {
+    take_apart();
+}
+
+void Machine::take_apart() {
     join_all();
+    samplers_.clear();
+    runners_.clear();  // their places with the scheduler
     if (hardware_.vm) hardware_.vm->leave_wiring_to_kernel();
     hardware_.board.reset();  // it delivers what was collected, to what is declared behind it
+    sources_ = DeviceSources();
 }
 
 void Machine::kick_all() {

@@ -1,9 +1,10 @@
 // Machine: one virtual machine's life. Assembles it, owns its memory, chips and vCPU threads, ends it.
 //
-//   create ──► start ──► running ◄──► paused
-//                           │
-//                           └──► ended (for one reason, the first) ──► destroyed: threads joined, all given
-//                           back
+//   open ──► load ──► connect ──► start ──► running ◄──► paused
+//   └─────── create ────────┘                 │
+//                                             └──► ended (for one reason, the first)
+//                                                    └──► taken apart, destroyed: threads joined, all given
+//                                                    back
 #pragma once
 
 #include <functional>
@@ -50,12 +51,18 @@ struct MachineServices {
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
 };
 
-// Threads: create() anywhere; then everything on the io thread, but for end(), which any thread may call.
+// Threads: everything on the io thread, or while that doesn't run; but load() anywhere, since it takes long,
+// with nothing else called meanwhile; end() by any thread; and the destructor anywhere after take_apart().
 class Machine final : public PowerListener, public PanicListener, public RunnerListener, public ByteReceiver {
   public:
     // A machine that is ready to start. `config` is checked. Errors: the files', the host's, KVM's.
     static Result<std::unique_ptr<Machine>> create(const MachineConfig& config,
                                                    const MachineServices& services);
+    // The same in three steps. What its devices are connected to is opened;
+    static Result<std::unique_ptr<Machine>> open(const MachineConfig& config,
+                                                 const MachineServices& services);
+    Result<void> load();     // the virtual machine is made and its guest loaded: up to a second;
+    Result<void> connect();  // and the devices are there.
     Machine(MachineConfig config, MachineServices services, kvm::Kvm kvm);  // use create()
     ~Machine() override;
     Machine(const Machine&) = delete;
@@ -71,6 +78,9 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     // The run has ended: joins the vCPU threads. Afterwards nothing of the guest's output is on its way any
     // more.
     void stop();
+    // It has been stopped, or never was started: gives up its devices and what those are connected to. Of the
+    // rest, KVM's part takes its time to go (vmm/kvm/teardown.h), so that is better done elsewhere.
+    void take_apart();
     // False: the guest doesn't listen to it now.
     bool press_power_button() { return hardware_.board->press_power_button(); }
     // Ends the run, if nothing has ended it before.
@@ -84,11 +94,19 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     // Takes the chips and vCPUs apart and builds them anew from their saved bytes, in the running guest.
     Result<void> rebuild();
 
+    // While it runs, what is asked of its devices; it has such a device.
+    void set_balloon(uint64_t bytes);
+    void set_disk_rate(size_t place, const RateConfig& rate) {
+        sources_.disks.at(place).throttle->change(rate);
+    }
+    void set_net_rate(size_t place, const RateConfig& rate);
+
     MachineStatistics statistics() const;
     // Where the time of each vCPU went, in the order of their ids; kSettle of VcpuSampler between the two
     // calls.
     void settle_vcpus();
     std::vector<std::optional<VcpuSample>> sample_vcpus();
+    std::vector<uint64_t> vcpu_exits() const;  // of each, to userspace
     // The process ends next: see vmm/kvm/teardown.h. What is returned must stay open.
     static Result<Fd> defer_teardown(std::span<const Machine* const> machines);
     const boot::BootResult& boot_result() const { return boot_; }
@@ -118,7 +136,6 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
         std::unique_ptr<Board> board;                   // goes first: its lines and its ring are the Vm's
     };
 
-    Result<void> assemble();
     Result<void> load_guest();
     Result<void> make_vm(Hardware& hardware);
     Result<void> set_up_vcpus(Hardware& hardware);

@@ -34,6 +34,12 @@ std::vector<std::optional<VcpuSample>> Machine::sample_vcpus() {
     return samples;
 }
 
+std::vector<uint64_t> Machine::vcpu_exits() const {
+    std::vector<uint64_t> exits;
+    for (const auto& vcpu : hardware_.vcpus) exits.push_back(vcpu->exits());
+    return exits;
+}
+
 MachineStatistics Machine::statistics() const {
     MachineStatistics s = past_;
     for (const auto& vcpu : hardware_.vcpus) s.exits += vcpu->exits();

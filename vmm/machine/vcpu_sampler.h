@@ -13,6 +13,7 @@ namespace carrel {
 struct VcpuSample {
     int32_t thread = 0;  // gettid(2)
     sched::VcpuTimes times;
+    bool halts_known = false;  // else times.halted is 0: this KVM doesn't count them
 };
 
 // Threads: one, while the runner lives. A sample is two steps, so that many vCPUs need to be waited for only
@@ -25,13 +26,16 @@ class VcpuSampler {
     VcpuSampler(VcpuRunner& runner, const kvm::Vcpu& vcpu, Opener& opener)
         : runner_(runner), vcpu_(vcpu), opener_(opener) {}
 
+    // Before the vCPU runs: afterwards KVM gives its statistics to nobody until it leaves the guest, which a
+    // halted one doesn't.
+    void prepare();
     // First: KVM counts a halt when it ends, so a halted vCPU is kicked. It goes on halting.
     void settle();
-    // kSettle later. none: its thread hasn't begun, or has ended, or the host tells nothing.
+    // kSettle later. none: its thread hasn't begun, or has ended.
     std::optional<VcpuSample> sample();
 
   private:
-    bool open();
+    bool follow_thread();
 
     VcpuRunner& runner_;
     const kvm::Vcpu& vcpu_;

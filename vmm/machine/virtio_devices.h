@@ -76,7 +76,7 @@ class VirtioDevices final : public pci::BarSpace {
 
     // Null: none.
     virtio::Console* console() { return console_; }
-    const virtio::Balloon* balloon() const { return balloon_; }
+    virtio::Balloon* balloon() const { return balloon_; }
 
     bool place(Device& registers, AddressSpace space, std::optional<uint64_t> base, uint64_t size) override
         EXCLUDES(mutex_);

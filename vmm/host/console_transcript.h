@@ -1,0 +1,44 @@
+// ConsoleTranscript: what a guest of many says, kept for whoever attaches to its console.
+//
+// An attached reader that has read all is told when more comes, and not again before it has read that: a boot
+// log costs it a wake-up a batch, not a byte.
+#pragma once
+
+#include <atomic>
+#include <vector>
+
+#include "devices/backends/console_history.h"
+#include "vmm/base/byte_sink.h"
+#include "vmm/base/mutex.h"
+
+namespace carrel {
+
+// Told on a vCPU thread: only wakes, never waits.
+class ConsoleWatcher {
+  public:
+    virtual ~ConsoleWatcher() = default;
+    virtual void on_output() = 0;
+};
+
+// Any thread. Outlives its guest while somebody reads it.
+class ConsoleTranscript final : public ByteSink {
+  public:
+    void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
+
+    // A watcher is told from its first read() on; after unwatch() never again.
+    void watch(ConsoleWatcher& watcher) EXCLUDES(mutex_);
+    void unwatch(ConsoleWatcher& watcher) EXCLUDES(mutex_);
+    // As ConsoleHistory's.
+    ConsoleHistory::Piece read(uint64_t position, std::span<std::byte> into);
+    uint64_t begin() const { return history_.begin(); }
+    uint64_t end() const { return history_.end(); }
+    std::string last_lines(size_t count) const { return history_.last_lines(count); }
+
+  private:
+    ConsoleHistory history_;
+    std::atomic<bool> armed_{false};  // somebody has read all there was
+    Mutex mutex_;
+    std::vector<ConsoleWatcher*> watchers_ GUARDED_BY(mutex_);
+};
+
+}  // namespace carrel
