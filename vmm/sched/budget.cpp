@@ -61,7 +61,6 @@ void Budget::change(const CpuQuota& quota, Nanoseconds now) {
 bool Budget::begin(Nanoseconds now, bool wanted) {
     const int64_t periods = (now - start_) / period_;
     start_ += periods * period_;
-    number_ += static_cast<uint64_t>(periods);
     reserve_used_ = 0;
     if (capped_) refill(periods, wanted);
     return true;

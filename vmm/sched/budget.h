@@ -33,7 +33,6 @@ class Budget {
     bool capped() const { return capped_; }
     Nanoseconds left() const { return capped_ ? pool_ : 0; }
     Nanoseconds quota() const { return quota_; }
-    uint64_t period_number() const { return number_; }
     Nanoseconds period_begin() const { return start_; }
     Nanoseconds period_end() const { return start_ + period_; }
     // How many vCPUs it can serve now.
@@ -67,7 +66,6 @@ class Budget {
     Nanoseconds worth_ = 0;  // a lease shorter than this isn't worth giving
     // Of this period.
     Nanoseconds start_ = 0, pool_ = 0, io_ = 0, reserve_used_ = 0;
-    uint64_t number_ = 0;
     bool forgive_ = false;  // the debt comes from a change of quota
 };
 

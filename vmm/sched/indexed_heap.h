@@ -17,7 +17,7 @@ class IndexedHeap {
   public:
     struct Entry {
         int64_t key;
-        uint64_t tie;  // between equal keys the smaller goes first; unique
+        uint32_t tie;  // between equal keys the earlier goes first; counts round and round
         uint32_t id;
     };
 
@@ -35,7 +35,7 @@ class IndexedHeap {
     // In no order.
     const std::vector<Entry>& entries() const { return entries_; }
 
-    void push(uint32_t id, int64_t key, uint64_t tie) {
+    void push(uint32_t id, int64_t key, uint32_t tie) {
         CHECK(entries_.size() < entries_.capacity() && !contains(id));
         entries_.push_back({key, tie, id});
         rise(entries_.size() - 1, {key, tie, id});
@@ -63,8 +63,19 @@ class IndexedHeap {
     static constexpr uint32_t kAbsent = UINT32_MAX;
 
     static size_t parent(size_t place) { return (place - 1) / kChildren; }
+    // Without branches: which child is the least can't be predicted.
     static bool before(const Entry& a, const Entry& b) {
-        return a.key != b.key ? a.key < b.key : a.tie < b.tie;
+        const bool earlier = static_cast<int32_t>(a.tie - b.tie) < 0;
+        return bool((a.key < b.key) | ((a.key == b.key) & earlier));
+    }
+    const Entry* least_of(size_t first) const {
+        const Entry* const child = entries_.data() + first;
+        if (first + kChildren <= entries_.size()) {
+            const Entry* const left = child + before(child[1], child[0]);
+            const Entry* const right = child + 2 + before(child[3], child[2]);
+            return before(*right, *left) ? right : left;
+        }
+        return std::min_element(child, entries_.data() + entries_.size(), before);
     }
     void put(size_t place, const Entry& entry) {
         entries_[place] = entry;
@@ -83,13 +94,10 @@ class IndexedHeap {
         for (;;) {
             const size_t first = hole * kChildren + 1;
             if (first >= entries_.size()) break;
-            const size_t end = std::min(first + kChildren, entries_.size());
-            size_t least = first;
-            for (size_t child = first + 1; child < end; ++child)
-                if (before(entries_[child], entries_[least])) least = child;
-            if (!before(entries_[least], entry)) break;
-            put(hole, entries_[least]);
-            hole = least;
+            const Entry* const least = least_of(first);
+            if (!before(*least, entry)) break;
+            put(hole, *least);
+            hole = static_cast<size_t>(least - entries_.data());
         }
         put(hole, entry);
     }

@@ -9,7 +9,8 @@ void PolicyCore::State::change_quota(uint32_t guest_id, const CpuQuota& quota, N
     GuestRecord& g = guests[guest_id];
     const bool was_capped = g.budget.capped();
     refresh(g, now);
-    g.quota = quota;
+    quotas[guest_id] = quota;
+    g.weight = quota.weight;
     g.budget.change(quota, now);
     judge_leases(guest_id, was_capped);
     requeue(g);
@@ -47,13 +48,13 @@ void PolicyCore::State::switch_policy(Policy policy) {
     }
     options.policy = policy;
     clock.reset();
-    for (GuestRecord& g : guests) g.finish = clock.earliest(g.quota.weight);
+    for (GuestRecord& g : guests) g.finish = clock.earliest(g.weight);
     for (uint32_t id = 0; id < vcpus.size(); ++id) {
         VcpuRecord& v = vcpus[id];
         v.nominal = 0;
         if (v.phase != Phase::kRunning) continue;
         v.uncontended = true;  // under the old policy: not held against it
-        v.turn = turn++;
+        v.turn = static_cast<uint32_t>(turns++);
         v.key = key_of(v, guests[v.guest], false);
         if (v.recalled) continue;
         holders.erase(id);

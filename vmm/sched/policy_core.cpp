@@ -57,7 +57,7 @@ void PolicyCore::State::account(uint32_t id, Nanoseconds used, Nanoseconds now) 
         if (v.lease_left != Lease::kUnlimited) v.lease_left -= used - unpaid;
         if (v.exempt) unpaid = 0;
     } else if (fair()) {
-        g.finish += FairClock::cost(used, g.quota.weight);
+        g.finish += FairClock::cost(used, g.weight);
     }
     g.budget.spend(unpaid);
     g.budget.use_reserve(std::min(used - reserved, std::max<Nanoseconds>(now - g.budget.period_begin(), 0)));
@@ -71,6 +71,8 @@ PolicyCore::~PolicyCore() = default;
 GuestId PolicyCore::add_guest(const CpuQuota& quota, Nanoseconds now) {
     State& s = *state_;
     const uint32_t id = place_for(s.guests, s.free_guests, GuestRecord(quota, s.options.least_lease, now));
+    s.quotas.resize(s.guests.size());
+    s.quotas[id] = quota;
     s.guests[id].finish = s.clock.earliest(quota.weight);
     s.timers.reserve(s.guests.size());
     return GuestId{id};
@@ -83,8 +85,10 @@ VcpuId PolicyCore::add_vcpu(GuestId guest, Nanoseconds now) {
     record.guest = number(guest);
     record.phase = Phase::kHalted;
     record.woke_at = now;
-    record.estimate = g.quota.expected_burst.value_or(s.options.slice);
+    record.estimate = s.quotas[number(guest)].expected_burst.value_or(s.options.slice);
     const uint32_t id = place_for(s.vcpus, s.free_vcpus, record);
+    s.guest_of.resize(s.vcpus.size());
+    s.guest_of[id] = number(guest);
     s.waiting.reserve(s.vcpus.size());
     s.holders.reserve(s.vcpus.size());
     ++g.vcpus;
@@ -169,7 +173,7 @@ void PolicyCore::charge_io(GuestId guest, Nanoseconds used, Nanoseconds now) {
     g.used_io += used;
     g.budget.spend_io(used);
     g.budget.use_reserve(used);
-    if (s.fair()) g.finish += FairClock::cost(used, g.quota.weight);
+    if (s.fair()) g.finish += FairClock::cost(used, g.weight);
     s.settle(number(guest));
 }
 
@@ -220,8 +224,14 @@ PolicyCore::GuestState PolicyCore::guest(GuestId guest, Nanoseconds now) {
     state_->refresh(g, now);
     state_->settle(number(guest));
     const uint32_t busy = g.running + g.waiting.size() + g.throttled.size();
-    return {g.quota,   g.used,           g.used_io,          g.budget.left(),
-            g.running, g.waiting.size(), g.throttled.size(), g.vcpus - busy};
+    return {state_->quotas[number(guest)],
+            g.used,
+            g.used_io,
+            g.budget.left(),
+            g.running,
+            g.waiting.size(),
+            g.throttled.size(),
+            g.vcpus - busy};
 }
 
 uint32_t PolicyCore::cpus() const {

@@ -39,6 +39,7 @@ Lease PolicyCore::State::grant(uint32_t id, Nanoseconds now) {
     hold(id);
     settle(v.guest);
     if (clock.overdue()) rebase();
+    if (!waiting.empty()) fetch_vcpu(waiting.top().id);
     return {VcpuId{id}, length};
 }
 
@@ -55,7 +56,7 @@ Nanoseconds PolicyCore::State::lease_length(const VcpuRecord& v, const GuestReco
 void PolicyCore::State::pay(VcpuRecord& v, GuestRecord& g, Nanoseconds length) {
     v.lease_left = length;
     v.lease_used = 0;
-    v.lease_period = g.budget.period_number();
+    v.lease_period = g.budget.period_begin();
     v.exempt = !g.budget.capped();
     if (!v.exempt) g.budget.spend(length);
     // Longer than the reservation: it is no privilege, but there was nobody else.
@@ -96,13 +97,13 @@ void PolicyCore::State::end_lease(uint32_t id) {
 }
 
 void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g) {
-    if (v.lease_period == g.budget.period_number()) {
+    if (v.lease_period == g.budget.period_begin()) {
         if (!v.exempt) g.budget.give_back(v.lease_left);
         g.budget.use_reserve(-v.reserve_left);
     }
     v.lease_left = v.reserve_left = 0;
     if (!fair()) return;
-    g.finish += FairClock::cost(v.lease_used, g.quota.weight) - v.nominal;
+    g.finish += FairClock::cost(v.lease_used, g.weight) - v.nominal;
     v.nominal = 0;
     // What it used while nobody else wanted it isn't held against it.
     if (v.uncontended) clock.advance(g.finish);
@@ -125,17 +126,18 @@ std::optional<uint32_t> PolicyCore::State::whom_to_recall(Nanoseconds now) {
         for (const IndexedHeap::Entry& holder : holders.entries())
             if (vcpus[holder.id].unlawful) return holder.id;
     if (running - recalled > options.cpus) return holders.top().id;
-    if (free_slot() || !front(now)) return std::nullopt;
+    if (free_slot()) return std::nullopt;
     while (!arrivals.empty() && waiting.size() > recalled) {
         const uint32_t waiter = arrivals.front();
         arrivals.remove(vcpus, waiter);
         vcpus[waiter].arrived = false;
         if (preempts(waiter)) return holders.top().id;
     }
-    if (!slices() || long_leases.empty() || waiting.size() <= recalled) return std::nullopt;
+    if (!slices() || long_leases.empty()) return std::nullopt;
     const uint32_t oldest = long_leases.front();
-    if (vcpus[oldest].granted_at + options.slice > now) return std::nullopt;
-    return oldest;
+    const bool due = vcpus[oldest].granted_at + options.slice <= now;
+    // Some that seem to wait have no budget left: front() knows them.
+    return due && front(now) && waiting.size() > recalled ? std::optional(oldest) : std::nullopt;
 }
 
 }  // namespace carrel::sched

@@ -20,10 +20,10 @@ int64_t priority_key(uint32_t priority, Nanoseconds ageing, Nanoseconds since) {
 int64_t PolicyCore::State::key_of(VcpuRecord& v, GuestRecord& g, bool woke) {
     switch (options.policy) {
         case Policy::kWeightedFair:
-            v.nominal = FairClock::cost(expected_lease(g), g.quota.weight);
-            return clock.start(g.finish, v.nominal, woke ? clock.earliest(g.quota.weight) : clock.now());
-        case Policy::kRoundRobin: return static_cast<int64_t>(v.turn);
-        case Policy::kPriority: return priority_key(g.quota.priority, options.ageing, v.wants_since);
+            v.nominal = FairClock::cost(expected_lease(g), g.weight);
+            return clock.start(g.finish, v.nominal, woke ? clock.earliest(g.weight) : clock.now());
+        case Policy::kRoundRobin: return turns;
+        case Policy::kPriority: return priority_key(quotas[v.guest].priority, options.ageing, v.wants_since);
         case Policy::kFcfs: return v.woke_at;
         case Policy::kSjf: return v.estimate;
     }
@@ -49,12 +49,18 @@ void PolicyCore::State::admit(uint32_t id, bool woke) {
     VcpuRecord& v = vcpus[id];
     GuestRecord& g = guests[v.guest];
     v.phase = Phase::kWaiting;
-    v.turn = turn++;
+    v.turn = static_cast<uint32_t>(turns++);
     v.key = key_of(v, g, woke);
     g.waiting.append(vcpus, id);
     waiting.push(id, v.key, v.turn);
+    // Under weighted fair who doesn't come from sleep is behind nobody that runs.
+    if (options.policy == Policy::kPriority || (fair() && woke)) arrive(id);
+}
+
+void PolicyCore::State::arrive(uint32_t id) {
+    if (vcpus[id].arrived) return;
+    vcpus[id].arrived = true;
     arrivals.append(vcpus, id);
-    v.arrived = true;
 }
 
 void PolicyCore::State::throttle(uint32_t id) {
@@ -94,8 +100,7 @@ void PolicyCore::State::promote(GuestRecord& g) {
     v.reserved = g.promoted = true;
     waiting.erase(id);
     waiting.push(id, v.key - kReservedFirst, v.turn);
-    if (!v.arrived) arrivals.append(vcpus, id);
-    v.arrived = true;
+    arrive(id);
 }
 
 void PolicyCore::State::demote(uint32_t id) {
@@ -134,6 +139,7 @@ void PolicyCore::State::advance(Nanoseconds now) {
         const uint32_t guest_id = timers.top().id;
         refresh(guests[guest_id], now);
         settle(guest_id);
+        if (!timers.empty()) fetch_guest(timers.top().id);
     }
 }
 

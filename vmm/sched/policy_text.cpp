@@ -35,14 +35,14 @@ std::string vcpu_text(uint32_t id, const VcpuRecord& v, Nanoseconds now) {
     return text + "\n";
 }
 
-std::string guest_text(uint32_t id, const GuestRecord& g) {
-    std::string text = fmt::format("  guest {}: weight {}, used {:.3f} ms, I/O {:.3f} ms", id, g.quota.weight,
+std::string guest_text(uint32_t id, const GuestRecord& g, const CpuQuota& quota) {
+    std::string text = fmt::format("  guest {}: weight {}, used {:.3f} ms, I/O {:.3f} ms", id, g.weight,
                                    ms(g.used), ms(g.used_io));
     if (g.budget.capped())
-        text += fmt::format(", cap {}, {:.3f} ms left until {:.3f} ms", cpu_share_text(*g.quota.cap),
+        text += fmt::format(", cap {}, {:.3f} ms left until {:.3f} ms", cpu_share_text(*quota.cap),
                             ms(g.budget.left()), ms(g.budget.period_end()));
     if (g.budget.reserves())
-        text += fmt::format(", reserve {}, {:.3f} ms left", cpu_share_text(g.quota.reserve),
+        text += fmt::format(", reserve {}, {:.3f} ms left", cpu_share_text(quota.reserve),
                             ms(g.budget.reserve_left()));
     return text + "\n";
 }
@@ -59,7 +59,7 @@ std::string PolicyCore::text(Nanoseconds now) {
         if (!s.guests[guest].exists) continue;
         s.refresh(s.guests[guest], now);
         s.settle(guest);
-        text += guest_text(guest, s.guests[guest]);
+        text += guest_text(guest, s.guests[guest], s.quotas[guest]);
         for (uint32_t id = 0; id < s.vcpus.size(); ++id)
             if (s.vcpus[id].guest == guest && s.vcpus[id].phase != Phase::kGone)
                 text += vcpu_text(id, s.vcpus[id], now);
