@@ -10,6 +10,7 @@ namespace carrel::cli {
 void add_run(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_schema(CLI::App& app, int& status);
+void add_simulate(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 std::string version_text();
 

@@ -14,6 +14,7 @@ constexpr const char* kFooter = R"(
 carrel run               the embedded guest, at a prompt at once
 carrel run vmlinuz       a stock kernel on this terminal (Ctrl-A c: keys, Ctrl-A x: end)
 carrel doctor            whether this host can do it, and how fast
+carrel simulate FILE     who gets which CPU when, in virtual time
 
 Exit status of run: 0 powered off, 32 reset, 33 triple fault, 34 kernel panic, 35 wrong use,
 36 timed out, 37 host or KVM failed, 38 ended by the user. See carrel(1).)";
@@ -35,7 +36,8 @@ std::string no_command(const CLI::App& app) {
         return "no command; write carrel run, carrel doctor, carrel schema or carrel version (see carrel "
                "--help)";
     return fmt::format(
-        "'{}' is no command of carrel's; there are run, doctor, schema and version (see carrel --help)",
+        "'{}' is no command of carrel's; there are run, doctor, schema, simulate and version (see carrel "
+        "--help)",
         extras.front());
 }
 
@@ -61,6 +63,7 @@ int main(int argc, char** argv) {
     add_run(app, status);
     add_doctor(app, status);
     add_schema(app, status);
+    add_simulate(app, status);
     add_version(app, status);
     try {
         app.parse(argc, argv);

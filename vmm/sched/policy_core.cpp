@@ -142,7 +142,7 @@ void PolicyCore::block(VcpuId vcpu, Nanoseconds used, Nanoseconds now) {
     State& s = *state_;
     VcpuRecord& v = s.vcpu(vcpu);
     s.account(number(vcpu), used, now);
-    if (v.phase == Phase::kRunning) s.end_lease(number(vcpu));
+    if (v.phase == Phase::kRunning) s.end_lease(number(vcpu), false);
     if (v.phase == Phase::kWaiting || v.phase == Phase::kThrottled) s.dequeue(number(vcpu));
     if (v.phase != Phase::kHalted && v.burst > 0) v.estimate = (v.estimate + v.burst) / 2;
     v.phase = Phase::kHalted;
@@ -154,7 +154,7 @@ void PolicyCore::expire(VcpuId vcpu, Nanoseconds used, Nanoseconds now) {
     VcpuRecord& v = s.vcpu(vcpu);
     s.account(number(vcpu), used, now);
     if (v.phase == Phase::kRunning) {
-        s.end_lease(number(vcpu));
+        s.end_lease(number(vcpu), true);
         s.enqueue(number(vcpu), now, false);
     }
     s.settle(v.guest);

@@ -81,7 +81,7 @@ void PolicyCore::State::recall(uint32_t id) {
     ++recalled;
 }
 
-void PolicyCore::State::end_lease(uint32_t id) {
+void PolicyCore::State::end_lease(uint32_t id, bool wants_more) {
     VcpuRecord& v = vcpus[id];
     GuestRecord& g = guests[v.guest];
     if (v.recalled)
@@ -93,11 +93,12 @@ void PolicyCore::State::end_lease(uint32_t id) {
     v.recalled = v.has_long = v.unlawful = v.reserved = false;
     --running;
     --g.running;
-    give_back(v, g);
+    give_back(v, g, wants_more);
 }
 
-void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g) {
-    if (v.lease_period == g.budget.period_begin()) {
+// What it didn't want in the period in which it was paid is lost; what it was recalled from isn't.
+void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g, bool wants_more) {
+    if (wants_more || v.lease_period == g.budget.period_begin()) {
         if (!v.exempt) g.budget.give_back(v.lease_left);
         g.budget.use_reserve(-v.reserve_left);
     }
@@ -109,16 +110,18 @@ void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g) {
     if (v.uncontended) clock.advance(g.finish);
 }
 
-bool PolicyCore::State::preempts(uint32_t waiter) {
+bool PolicyCore::State::preempts(uint32_t waiter, Nanoseconds now) {
     const VcpuRecord& v = vcpus[waiter];
     if (holders.empty() || guests[v.guest].budget.servable() == 0) return false;
     const VcpuRecord& worst = vcpus[holders.top().id];
     if (v.reserved != worst.reserved) return v.reserved;
-    const bool preemptive = fair() || options.policy == Policy::kPriority;
-    return preemptive && v.key < worst.key;
+    if (options.policy == Policy::kPriority) return v.key < worst.key;
+    if (!fair()) return false;
+    const VirtualTime ran = FairClock::cost(now - worst.granted_at, guests[worst.guest].weight);
+    return v.key < worst.key + ran;
 }
 
-// Who wakes is held against the worst holder once: keys don't change while one waits or runs. Apart from
+// Who comes is held against the worst holder once: keys don't change while one waits or runs. Apart from
 // that, leases longer than a slice give way, the oldest first, as soon as somebody waits and they had their
 // slice.
 std::optional<uint32_t> PolicyCore::State::whom_to_recall(Nanoseconds now) {
@@ -131,7 +134,7 @@ std::optional<uint32_t> PolicyCore::State::whom_to_recall(Nanoseconds now) {
         const uint32_t waiter = arrivals.front();
         arrivals.remove(vcpus, waiter);
         vcpus[waiter].arrived = false;
-        if (preempts(waiter)) return holders.top().id;
+        if (preempts(waiter, now)) return holders.top().id;
     }
     if (!slices() || long_leases.empty()) return std::nullopt;
     const uint32_t oldest = long_leases.front();

@@ -99,10 +99,10 @@ struct PolicyCore::State {
     Nanoseconds lease_length(const VcpuRecord& v, const GuestRecord& g, uint32_t runnable) const;
     void pay(VcpuRecord& v, GuestRecord& g, Nanoseconds length);
     void hold(uint32_t id);
-    void end_lease(uint32_t id);
-    void give_back(VcpuRecord& v, GuestRecord& g);
+    void end_lease(uint32_t id, bool wants_more);
+    void give_back(VcpuRecord& v, GuestRecord& g, bool wants_more);
     std::optional<uint32_t> whom_to_recall(Nanoseconds now);
-    bool preempts(uint32_t waiter);
+    bool preempts(uint32_t waiter, Nanoseconds now);
     void recall(uint32_t id);
 
     // policy_change.cpp: quotas and policies that change

@@ -29,21 +29,22 @@ struct GuestResult {
     std::array<std::optional<WindowError>, kWindows.size()> window_errors;  // with a cap, where one fits
 };
 
-// One stretch of one vCPU, for the chart.
-struct Bar {
-    uint32_t row;
-    bool runs;  // or waits
-    Nanoseconds from, to;
-};
+// Who ran and who waited when, of the first vCPUs.
 struct Chart {
     static constexpr uint32_t kMostRows = 24;
+    static constexpr Nanoseconds kMostSpans = 2000;  // in a row: what is closer than can be seen is one
+    struct Span {
+        Nanoseconds from, to;
+    };
     struct Row {
         std::string name;
         uint32_t guest;
+        std::vector<Span> runs = {}, waits = {};
     };
+    void add(std::vector<Span>& spans, Nanoseconds begin, Nanoseconds end) const;
+
     Nanoseconds from = 0, to = 0;
-    std::vector<Row> rows;  // the first vCPUs
-    std::vector<Bar> bars;
+    std::vector<Row> rows = {};
     uint32_t left_out = 0;  // vCPUs
 };
 

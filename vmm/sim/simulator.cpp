@@ -98,7 +98,7 @@ void Simulator::Host::add_vcpu(uint32_t guest, const Workload& workload) {
     SimulatedVcpu vcpu{.guest = guest, .source = BurstSource(workload, seeds_.next())};
     if (chart_.rows.size() < Chart::kMostRows) {
         vcpu.row = static_cast<uint32_t>(chart_.rows.size());
-        chart_.rows.push_back({{}, guest});
+        chart_.rows.push_back({.name = {}, .guest = guest});
     } else {
         ++chart_.left_out;
     }
@@ -224,8 +224,9 @@ void Simulator::Host::record(uint32_t id, bool runs, Nanoseconds from, Nanosecon
         meters_[v.guest].ran(from, to);
     else
         meters_[v.guest].waited(from, to);
-    if (v.row != UINT32_MAX && from < chart_.to && to > chart_.from && from < to)
-        chart_.bars.push_back({v.row, runs, from, to});
+    if (v.row == UINT32_MAX) return;
+    Chart::Row& row = chart_.rows[v.row];
+    chart_.add(runs ? row.runs : row.waits, from, to);
 }
 
 Nanoseconds Simulator::Host::used(uint32_t guest) const {
