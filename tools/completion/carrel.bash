@@ -18,7 +18,7 @@ _carrel() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        _carrel_words "$word" 'run schema doctor version --help --version'
+        _carrel_words "$word" 'run schema simulate doctor version --help --version'
         return
     fi
     case $before in
@@ -38,6 +38,8 @@ _carrel() {
         --transport) _carrel_words "$word" 'pci mmio' ;;
         --console) _carrel_words "$word" 'serial virtio' ;;
         --log) _carrel_words "$word" 'error warning info debug' ;;
+        --gantt) _carrel_files "$word" ;;
+        --policy) _carrel_words "$word" 'weighted-fair round-robin priority fcfs sjf' ;;
         --append | --name | --cpus-allowed) ;;
         *)
             if [[ $word == -* ]]; then

@@ -1,17 +1,26 @@
 # fish completion for carrel(1)
-set -l subcommands run schema doctor version
+set -l subcommands run schema simulate doctor version
 set -l first "not __fish_seen_subcommand_from $subcommands"
 set -l run '__fish_seen_subcommand_from run'
 
 complete -c carrel -f
 complete -c carrel -n $first -a run -d 'Run a guest on this terminal until it ends'
 complete -c carrel -n $first -a schema -d 'Print the JSON Schema of descriptions, or check one'
+complete -c carrel -n $first -a simulate -d 'Run the scheduler in virtual time'
 complete -c carrel -n $first -a doctor -d 'Say whether this host can run guests'
 complete -c carrel -n $first -a version -d 'Say which version this is'
 complete -c carrel -n $first -l version -d 'Say which version this is'
 complete -c carrel -s h -l help -d 'Show the help'
 
 complete -c carrel -n '__fish_seen_subcommand_from schema' -l check -r -F -d 'A file or folder'
+set -l simulate '__fish_seen_subcommand_from simulate'
+complete -c carrel -n $simulate -F
+complete -c carrel -n $simulate -l json -d 'For programs'
+complete -c carrel -n $simulate -l gantt -r -F -d 'Write the timeline there, as SVG'
+complete -c carrel -n $simulate -l policy -x -a 'weighted-fair round-robin priority fcfs sjf' -d 'Instead of the scenario\'s'
+complete -c carrel -n $simulate -l seed -x -d 'Instead of the scenario\'s'
+complete -c carrel -n $simulate -l until -x -a '1s 10s 60s' -d 'Instead of the scenario\'s'
+
 complete -c carrel -n '__fish_seen_subcommand_from doctor' -l json -d 'For programs'
 
 complete -c carrel -n $run -F
