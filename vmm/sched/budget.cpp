@@ -59,7 +59,7 @@ void Budget::change(const CpuQuota& quota, Nanoseconds now) {
 }
 
 bool Budget::begin(Nanoseconds now, bool wanted) {
-    const int64_t periods = (now - start_) / period_;
+    const int64_t periods = now - start_ < 2 * period_ ? 1 : (now - start_) / period_;
     start_ += periods * period_;
     reserve_used_ = 0;
     if (capped_) refill(periods, wanted);
@@ -78,16 +78,12 @@ void Budget::refill(int64_t periods, bool wanted) {
     pool_ = std::min(pool_ + std::min(periods - 2, missing) * quota_, most) + quota_;
 }
 
-uint32_t Budget::servable() const {
-    if (!capped_) return UINT32_MAX;
-    return pool_ < worth_ ? 0 : static_cast<uint32_t>(std::min<Nanoseconds>(pool_ / worth_, UINT32_MAX));
-}
-
 Nanoseconds Budget::lease(uint32_t runnable) const {
+    if (runnable <= 1) return pool_;
     return pool_ / std::max<Nanoseconds>(std::min<Nanoseconds>(pool_ / worth_, runnable), 1);
 }
 
-Nanoseconds Budget::servable_at() const {
+Nanoseconds Budget::serves_at() const {
     const Nanoseconds kept = forgive_ ? std::max<Nanoseconds>(pool_, 0) : pool_;
     const Nanoseconds after_first = kept + vcpus_part() + std::max<Nanoseconds>(io_, 0);
     if (after_first >= worth_) return period_end();

@@ -35,12 +35,12 @@ class Budget {
     Nanoseconds quota() const { return quota_; }
     Nanoseconds period_begin() const { return start_; }
     Nanoseconds period_end() const { return start_ + period_; }
-    // How many vCPUs it can serve now.
-    uint32_t servable() const;
-    // How long the lease of one of `runnable` vCPUs is; only where servable() isn't 0.
+    // Whether it is enough for the leases of so many.
+    bool serves(uint32_t vcpus) const { return !capped_ || pool_ >= worth_ * vcpus; }
+    // How long the lease of one of `runnable` vCPUs is; only where it serves one.
     Nanoseconds lease(uint32_t runnable) const;
-    // When, by time alone, servable() won't be 0.
-    Nanoseconds servable_at() const;
+    // When, by time alone, it will serve one.
+    Nanoseconds serves_at() const;
 
     void spend(Nanoseconds time) { pool_ -= time; }
     void give_back(Nanoseconds time) { pool_ += time; }

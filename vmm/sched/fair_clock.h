@@ -10,14 +10,28 @@ namespace carrel::sched {
 
 using VirtualTime = int64_t;
 
+// How fast a guest's virtual time runs.
+class FairRate {
+  public:
+    explicit FairRate(uint32_t weight) : per_ns_((uint64_t{CpuQuota::kMostWeight} << kShift) / weight) {}
+
+    // What `used` costs it. Longer than an hour counts as one: who ran so long was alone.
+    VirtualTime cost(Nanoseconds used) const {
+        __extension__ typedef unsigned __int128 Wide;
+        const auto time = static_cast<uint64_t>(std::clamp<Nanoseconds>(used, 0, kMost));
+        return static_cast<VirtualTime>((Wide{time} * per_ns_) >> kShift);
+    }
+
+  private:
+    static constexpr int kShift = 32;  // no division where leases are granted
+    static constexpr Nanoseconds kMost = 3600 * kSecond;
+
+    uint64_t per_ns_;
+};
+
 class FairClock {
   public:
     explicit FairClock(Nanoseconds slice) : slice_(slice) {}
-
-    // What `used` costs a guest of that weight. Longer than an hour counts as one: who ran so long was alone.
-    static VirtualTime cost(Nanoseconds used, uint32_t weight) {
-        return std::clamp<Nanoseconds>(used, -kMost, kMost) * CpuQuota::kMostWeight / weight;
-    }
 
     // A vCPU queues: gives its start tag, which is no earlier than `earliest`, and moves its guest's finish
     // tag on by what it will probably use, so that siblings queue one behind the other.
@@ -29,7 +43,7 @@ class FairClock {
 
     // Who slept may be behind by as much as one slice, which brings it in at once; all else that it didn't
     // want is gone.
-    VirtualTime earliest(uint32_t weight) const { return now_ - cost(slice_, weight); }
+    VirtualTime earliest(const FairRate& rate) const { return now_ - rate.cost(slice_); }
 
     // Time is where the last lease began.
     void advance(VirtualTime to) { now_ = std::max(now_, to); }
@@ -43,7 +57,6 @@ class FairClock {
     static VirtualTime rebased(VirtualTime tag, VirtualTime by) { return std::max(tag, by - kRebase) - by; }
 
   private:
-    static constexpr Nanoseconds kMost = 3600 * kSecond;
     static constexpr VirtualTime kRebase = VirtualTime{1} << 60;
 
     Nanoseconds slice_;

@@ -10,7 +10,7 @@ void PolicyCore::State::change_quota(uint32_t guest_id, const CpuQuota& quota, N
     const bool was_capped = g.budget.capped();
     refresh(g, now);
     quotas[guest_id] = quota;
-    g.weight = quota.weight;
+    g.rate = FairRate(quota.weight);
     g.budget.change(quota, now);
     judge_leases(guest_id, was_capped);
     requeue(g);
@@ -48,7 +48,7 @@ void PolicyCore::State::switch_policy(Policy policy) {
     }
     options.policy = policy;
     clock.reset();
-    for (GuestRecord& g : guests) g.finish = clock.earliest(g.weight);
+    for (GuestRecord& g : guests) g.finish = clock.earliest(g.rate);
     for (uint32_t id = 0; id < vcpus.size(); ++id) {
         VcpuRecord& v = vcpus[id];
         v.nominal = 0;

@@ -57,7 +57,7 @@ void PolicyCore::State::account(uint32_t id, Nanoseconds used, Nanoseconds now) 
         if (v.lease_left != Lease::kUnlimited) v.lease_left -= used - unpaid;
         if (v.exempt) unpaid = 0;
     } else if (fair()) {
-        g.finish += FairClock::cost(used, g.weight);
+        g.finish += g.rate.cost(used);
     }
     g.budget.spend(unpaid);
     g.budget.use_reserve(std::min(used - reserved, std::max<Nanoseconds>(now - g.budget.period_begin(), 0)));
@@ -73,7 +73,7 @@ GuestId PolicyCore::add_guest(const CpuQuota& quota, Nanoseconds now) {
     const uint32_t id = place_for(s.guests, s.free_guests, GuestRecord(quota, s.options.least_lease, now));
     s.quotas.resize(s.guests.size());
     s.quotas[id] = quota;
-    s.guests[id].finish = s.clock.earliest(quota.weight);
+    s.guests[id].finish = s.clock.earliest(s.guests[id].rate);
     s.timers.reserve(s.guests.size());
     return GuestId{id};
 }
@@ -173,7 +173,7 @@ void PolicyCore::charge_io(GuestId guest, Nanoseconds used, Nanoseconds now) {
     g.used_io += used;
     g.budget.spend_io(used);
     g.budget.use_reserve(used);
-    if (s.fair()) g.finish += FairClock::cost(used, g.weight);
+    if (s.fair()) g.finish += g.rate.cost(used);
     s.settle(number(guest));
 }
 

@@ -10,7 +10,7 @@ std::optional<uint32_t> PolicyCore::State::front(Nanoseconds now) {
         const uint32_t guest_id = vcpus[id].guest;
         GuestRecord& g = guests[guest_id];
         refresh(g, now);
-        if (g.budget.servable() == 0) {
+        if (!g.budget.serves(1)) {
             dequeue(id);
             throttle(id);
         } else if (vcpus[id].reserved && g.budget.reserve_left() <= 0) {
@@ -104,7 +104,7 @@ void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g, bool wants_more
     }
     v.lease_left = v.reserve_left = 0;
     if (!fair()) return;
-    g.finish += FairClock::cost(v.lease_used, g.weight) - v.nominal;
+    g.finish += g.rate.cost(v.lease_used) - v.nominal;
     v.nominal = 0;
     // What it used while nobody else wanted it isn't held against it.
     if (v.uncontended) clock.advance(g.finish);
@@ -112,12 +112,12 @@ void PolicyCore::State::give_back(VcpuRecord& v, GuestRecord& g, bool wants_more
 
 bool PolicyCore::State::preempts(uint32_t waiter, Nanoseconds now) {
     const VcpuRecord& v = vcpus[waiter];
-    if (holders.empty() || guests[v.guest].budget.servable() == 0) return false;
+    if (holders.empty() || !guests[v.guest].budget.serves(1)) return false;
     const VcpuRecord& worst = vcpus[holders.top().id];
     if (v.reserved != worst.reserved) return v.reserved;
     if (options.policy == Policy::kPriority) return v.key < worst.key;
     if (!fair()) return false;
-    const VirtualTime ran = FairClock::cost(now - worst.granted_at, guests[worst.guest].weight);
+    const VirtualTime ran = guests[worst.guest].rate.cost(now - worst.granted_at);
     return v.key < worst.key + ran;
 }
 

@@ -20,8 +20,8 @@ int64_t priority_key(uint32_t priority, Nanoseconds ageing, Nanoseconds since) {
 int64_t PolicyCore::State::key_of(VcpuRecord& v, GuestRecord& g, bool woke) {
     switch (options.policy) {
         case Policy::kWeightedFair:
-            v.nominal = FairClock::cost(expected_lease(g), g.weight);
-            return clock.start(g.finish, v.nominal, woke ? clock.earliest(g.weight) : clock.now());
+            v.nominal = g.rate.cost(expected_lease(g));
+            return clock.start(g.finish, v.nominal, woke ? clock.earliest(g.rate) : clock.now());
         case Policy::kRoundRobin: return turns;
         case Policy::kPriority: return priority_key(quotas[v.guest].priority, options.ageing, v.wants_since);
         case Policy::kFcfs: return v.woke_at;
@@ -32,14 +32,14 @@ int64_t PolicyCore::State::key_of(VcpuRecord& v, GuestRecord& g, bool woke) {
 
 // What its next vCPU will probably use.
 Nanoseconds PolicyCore::State::expected_lease(const GuestRecord& g) const {
-    if (g.budget.servable() == 0 || !g.budget.capped()) return options.slice;
+    if (!g.budget.capped() || !g.budget.serves(1)) return options.slice;
     return std::min(options.slice, g.budget.lease(g.waiting.size() + g.throttled.size() + 1));
 }
 
 void PolicyCore::State::enqueue(uint32_t id, Nanoseconds now, bool woke) {
     const GuestRecord& g = guests[vcpus[id].guest];
     vcpus[id].wants_since = now;
-    if (!g.throttled.empty() || g.waiting.size() >= g.budget.servable())
+    if (!g.throttled.empty() || !g.budget.serves(g.waiting.size() + 1))
         throttle(id);
     else
         admit(id, woke);
@@ -112,7 +112,7 @@ void PolicyCore::State::demote(uint32_t id) {
 
 void PolicyCore::State::settle(uint32_t guest_id) {
     GuestRecord& g = guests[guest_id];
-    while (!g.throttled.empty() && g.waiting.size() < g.budget.servable()) {
+    while (!g.throttled.empty() && g.budget.serves(g.waiting.size() + 1)) {
         const uint32_t id = g.throttled.front();
         g.throttled.remove(vcpus, id);
         admit(id, false);
@@ -124,7 +124,7 @@ void PolicyCore::State::settle(uint32_t guest_id) {
 void PolicyCore::State::set_timer(uint32_t guest_id) {
     const GuestRecord& g = guests[guest_id];
     std::optional<Nanoseconds> due;
-    if (!g.throttled.empty()) due = g.budget.servable_at();
+    if (!g.throttled.empty()) due = g.budget.serves_at();
     if (g.budget.reserves() && !g.promoted && !g.waiting.empty()) due = g.budget.period_end();
     if (timers.contains(guest_id)) {
         if (due && timers.at(guest_id).key == *due) return;

@@ -55,10 +55,10 @@ using WaitQueue = VcpuQueue<VcpuRecord, &VcpuRecord::queue>;
 
 struct alignas(64) GuestRecord {
     GuestRecord(const CpuQuota& quota, Nanoseconds least_lease, Nanoseconds now)
-        : budget(quota, least_lease, now), weight(quota.weight) {}
+        : budget(quota, least_lease, now), rate(quota.weight) {}
     Budget budget;
     VirtualTime finish = 0;
-    uint32_t weight;
+    FairRate rate;
     bool exists = true;
     bool promoted = false;  // one of its waiting vCPUs is `reserved`
     WaitQueue waiting, throttled;

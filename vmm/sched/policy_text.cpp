@@ -36,7 +36,7 @@ std::string vcpu_text(uint32_t id, const VcpuRecord& v, Nanoseconds now) {
 }
 
 std::string guest_text(uint32_t id, const GuestRecord& g, const CpuQuota& quota) {
-    std::string text = fmt::format("  guest {}: weight {}, used {:.3f} ms, I/O {:.3f} ms", id, g.weight,
+    std::string text = fmt::format("  guest {}: weight {}, used {:.3f} ms, I/O {:.3f} ms", id, quota.weight,
                                    ms(g.used), ms(g.used_io));
     if (g.budget.capped())
         text += fmt::format(", cap {}, {:.3f} ms left until {:.3f} ms", cpu_share_text(*quota.cap),
