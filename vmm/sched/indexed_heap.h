@@ -1,12 +1,13 @@
 // IndexedHeap: the smallest of many, of which any may be taken out by its id. No allocation but in reserve().
 //
-// Four children a node, not two: half the levels, and the four lie side by side in memory. That is what
-// counts with 10,000 entries.
+// Four children a node, not two: half the levels, and the four are one line of the cache. That is what counts
+// with 10,000 entries.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "vmm/base/check.h"
@@ -23,31 +24,29 @@ class IndexedHeap {
 
     // Room for ids below `count`. May allocate; no other function does.
     void reserve(size_t count) {
-        entries_.reserve(count);
+        lines_.resize(count / kChildren + 2);
         if (place_.size() < count) place_.resize(count, kAbsent);
     }
 
-    bool empty() const { return entries_.empty(); }
-    size_t size() const { return entries_.size(); }
-    const Entry& top() const { return entries_.front(); }
+    bool empty() const { return size_ == 0; }
+    size_t size() const { return size_; }
+    const Entry& top() const { return *entry(0); }
     bool contains(uint32_t id) const { return place_[id] != kAbsent; }
-    const Entry& at(uint32_t id) const { return entries_[place_[id]]; }
+    const Entry& at(uint32_t id) const { return *entry(place_[id]); }
     // In no order.
-    const std::vector<Entry>& entries() const { return entries_; }
+    std::span<const Entry> entries() const { return {entry(0), size_}; }
 
     void push(uint32_t id, int64_t key, uint32_t tie) {
-        CHECK(entries_.size() < entries_.capacity() && !contains(id));
-        entries_.push_back({key, tie, id});
-        rise(entries_.size() - 1, {key, tie, id});
+        CHECK(id < place_.size() && !contains(id));
+        rise(size_++, {key, tie, id});
     }
 
     void erase(uint32_t id) {
         const size_t hole = place_[id];
-        const Entry last = entries_.back();
-        entries_.pop_back();
+        const Entry last = *entry(--size_);
         place_[id] = kAbsent;
         if (last.id == id) return;
-        if (hole > 0 && before(last, entries_[parent(hole)]))
+        if (hole > 0 && before(last, *entry(parent(hole))))
             rise(hole, last);
         else
             sink(hole, last);
@@ -55,7 +54,7 @@ class IndexedHeap {
 
     // Takes `by` off every key; the order stays.
     void shift(int64_t by) {
-        for (Entry& entry : entries_) entry.key -= by;
+        for (size_t place = 0; place < size_; ++place) entry(place)->key -= by;
     }
 
   private:
@@ -69,40 +68,49 @@ class IndexedHeap {
         return bool((a.key < b.key) | ((a.key == b.key) & earlier));
     }
     const Entry* least_of(size_t first) const {
-        const Entry* const child = entries_.data() + first;
-        if (first + kChildren <= entries_.size()) {
+        const Entry* const child = entry(first);
+        if (first + kChildren <= size_) {
             const Entry* const left = child + before(child[1], child[0]);
             const Entry* const right = child + 2 + before(child[3], child[2]);
             return before(*right, *left) ? right : left;
         }
-        return std::min_element(child, entries_.data() + entries_.size(), before);
+        return std::min_element(child, entry(size_), before);
     }
-    void put(size_t place, const Entry& entry) {
-        entries_[place] = entry;
-        place_[entry.id] = static_cast<uint32_t>(place);
+    void put(size_t place, const Entry& value) {
+        *entry(place) = value;
+        place_[value.id] = static_cast<uint32_t>(place);
     }
 
-    void rise(size_t hole, const Entry& entry) {
-        while (hole > 0 && before(entry, entries_[parent(hole)])) {
-            put(hole, entries_[parent(hole)]);
+    void rise(size_t hole, const Entry value) {
+        while (hole > 0 && before(value, *entry(parent(hole)))) {
+            put(hole, *entry(parent(hole)));
             hole = parent(hole);
         }
-        put(hole, entry);
+        put(hole, value);
     }
 
-    void sink(size_t hole, const Entry& entry) {
+    void sink(size_t hole, const Entry value) {
         for (;;) {
             const size_t first = hole * kChildren + 1;
-            if (first >= entries_.size()) break;
+            if (first >= size_) break;
             const Entry* const least = least_of(first);
-            if (!before(*least, entry)) break;
+            if (!before(*least, value)) break;
             put(hole, *least);
-            hole = static_cast<size_t>(least - entries_.data());
+            hole = static_cast<size_t>(least - entry(0));
         }
-        put(hole, entry);
+        put(hole, value);
     }
 
-    std::vector<Entry> entries_;
+    struct alignas(sizeof(Entry) * kChildren) Line {
+        Entry entries[kChildren];
+    };
+    // The root is the last of its line, so that its children, and theirs, begin one.
+    static constexpr size_t kUnused = kChildren - 1;
+    Entry* entry(size_t place) { return lines_.data()->entries + kUnused + place; }
+    const Entry* entry(size_t place) const { return lines_.data()->entries + kUnused + place; }
+
+    std::vector<Line> lines_;
+    size_t size_ = 0;
     std::vector<uint32_t> place_;  // by id
 };
 
