@@ -147,7 +147,7 @@ void trim(LoadContext& context, const ImageNeeds& needs, Gpa base, const std::ve
 Result<void> unpack_into_place(LoadContext& context, const PackedKernel& kernel, const ElfFile& elf,
                                const ImageNeeds& needs, Gpa base) {
     auto window = context.memory.window(Gpa{raw(base) - needs.before}, needs.before + needs.after);
-    CHECK(window.has_value());
+    if (!window) return context.memory.short_error();  // claimed before, so it is RAM
     const auto room = window->bytes();
     TRY_ASSIGN(const auto skipped, unpack_whole(context, kernel, room));
     const auto payload = room.first(kernel.file.unpacked_size);
@@ -208,7 +208,7 @@ Result<void> load_packed(LoadContext& context, const BzImageFile& file) {
     needs.address = header_field(context, "pref_address", offsetof(setup_header, pref_address));
     needs.size = header_field(context, "init_size", offsetof(setup_header, init_size));
     TRY_ASSIGN(const Gpa base, place_kernel(context, needs, initrd_limit(context, file.header), false));
-    CHECK(context.memory.write_bytes(base, file.code));
+    if (!context.memory.write_bytes(base, file.code)) return context.memory.short_error();
     context.result.image_base = base;
     context.result.image_size = needs.image_size;
     context.result.notes.emplace_back(

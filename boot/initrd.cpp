@@ -46,7 +46,7 @@ Result<std::optional<Initrd>> place_initrd(const InputFile* file, const InitrdLi
 
 Result<void> read_initrd(const InputFile& file, const Initrd& initrd, GuestMemory& memory) {
     auto window = memory.window(initrd.base, initrd.size);
-    CHECK(window.has_value());
+    if (!window) return memory.short_error();  // claimed before, so it is RAM
     uint64_t done = 0;
     while (done < initrd.size) {
         const size_t piece = std::min<uint64_t>(initrd.size - done, kPiece);

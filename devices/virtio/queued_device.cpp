@@ -18,7 +18,7 @@ void QueuedDevice::connect(GuestMemory& memory, DeviceEvents& events) {
 
 VirtQueue::Opened QueuedDevice::open(const QueueState& state) const {
     const QueueFeatures features{(features_ & kRingPacked) != 0, (features_ & kEventIdx) != 0,
-                                 (features_ & kIndirectDesc) != 0};
+                                 (features_ & kIndirectDesc) != 0, writes()};
     return VirtQueue::open(*memory_, state, features);
 }
 
@@ -117,6 +117,9 @@ std::optional<DescriptorChain> QueuedDevice::take(uint16_t queue) {
         } else if (const auto* error = std::get_if<QueueError>(&next)) {
             fail(error->reason);
             return std::nullopt;
+        } else if (std::holds_alternative<NoMemory>(next)) {
+            starved_ = true;
+            return std::nullopt;
         } else {  // Busy: publish() goes on when a chain has ended
             busy_[queue] = true;
             return std::nullopt;
@@ -146,7 +149,7 @@ void QueuedDevice::fail(const char* reason) {
 void QueuedDevice::close() {
     queues_.clear();
     busy_.clear();
-    active_ = false;
+    active_ = starved_ = false;
     features_ = 0;
 }
 
@@ -175,6 +178,13 @@ bool QueuedDevice::quiesce(Nanoseconds limit) {
 void QueuedDevice::resume() {
     MutexLock lock(mutex_);
     quiet_ = false;
+    for (uint16_t i = 0; i < queues_.size(); ++i)
+        if (queues_[i]) events_->again(i);
+}
+
+void QueuedDevice::memory_came() {
+    MutexLock lock(mutex_);
+    if (!std::exchange(starved_, false) || !serving()) return;
     for (uint16_t i = 0; i < queues_.size(); ++i)
         if (queues_[i]) events_->again(i);
 }

@@ -25,6 +25,7 @@ class QueuedDevice : public VirtioDevice {
     void reset() final EXCLUDES(mutex_);
     bool quiesce(Nanoseconds limit) final EXCLUDES(mutex_);
     void resume() final EXCLUDES(mutex_);
+    void memory_came() final EXCLUDES(mutex_);
     std::vector<QueueState> queue_states() const final EXCLUDES(mutex_);
 
     uint64_t malformed() const final { return malformed_.load(std::memory_order_relaxed); }
@@ -41,6 +42,8 @@ class QueuedDevice : public VirtioDevice {
     // Whether turn() may take the next chain now; asked before each. One that stays in its queue is the
     // device's to remember: it asks for another turn by again() when it can serve it.
     virtual bool wants(uint16_t) REQUIRES(mutex_) { return true; }
+    // Whether it writes into what is writable (QueueFeatures::writes).
+    virtual bool writes() const { return true; }
     // Its turn ends with the chain completed, or kept for later.
     virtual void serve(uint16_t queue, DescriptorChain chain) REQUIRES(mutex_) = 0;
     // All chains of a turn have been served: what was only noted goes out in one system call.
@@ -91,6 +94,7 @@ class QueuedDevice : public VirtioDevice {
     bool active_ GUARDED_BY(mutex_) = false;
     bool quiet_ GUARDED_BY(mutex_) = false;
     const char* broken_ GUARDED_BY(mutex_) = nullptr;  // why the device waits for a reset
+    bool starved_ GUARDED_BY(mutex_) = false;          // a chain waits for room in the memory quota
     uint64_t features_ GUARDED_BY(mutex_) = 0;
     std::vector<std::unique_ptr<VirtQueue>> queues_ GUARDED_BY(mutex_);  // null: not ready
     std::vector<bool> busy_ GUARDED_BY(mutex_);                          // waits for a chain to end

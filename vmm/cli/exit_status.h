@@ -15,6 +15,7 @@ enum ExitStatus : int {
     kTimedOut = 36,
     kHostFailed = 37,   // the host or KVM
     kEndedByUser = 38,  // Ctrl-A x, a signal
+    kOutOfQuota = 39,   // --on-memory-limit kill
 };
 
 constexpr ExitStatus exit_status(EndReason reason) {
@@ -24,6 +25,7 @@ constexpr ExitStatus exit_status(EndReason reason) {
         case EndReason::kTripleFault: return kGuestTripleFault;
         case EndReason::kPanic: return kGuestPanic;
         case EndReason::kTimeout: return kTimedOut;
+        case EndReason::kMemoryLimit: return kOutOfQuota;
         case EndReason::kHostFailure: return kHostFailed;
         case EndReason::kUser: return kEndedByUser;
     }

@@ -84,6 +84,7 @@ MachineServices Guest::machine_services() {
                            console_->output(),
                            console_->input_room(),
                            services_.share.switches,
+                           services_.share.mappings,
                            again ? &services_.share.kernels : nullptr,
                            services_.scheduler,
                            scheduled_as_,

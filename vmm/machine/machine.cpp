@@ -169,8 +169,21 @@ void Machine::resize_console(WindowSize size) {
     hardware_.board->resize_console(size);
 }
 
-Result<void> Machine::load_guest() {
+// The first chunk has what loaders write by themselves (tables, boot parameters); it fits in every quota.
+Result<void> Machine::make_memory() {
     TRY_ASSIGN(memory_, GuestMemory::create(description_.ram, config_.backing));
+    if (!config_.memory_quota) return {};
+    if (config_.memory_quota->swap)
+        return usage_error("--swap: a guest can't be swapped out yet", "leave it out");
+    TRY_ASSIGN(mappings_, services_.mappings.take(services_.opener,
+                                                  ChunkMapping::most_mappings(description_.ram.total())));
+    TRY(memory_->set_quota(services_.opener, config_.memory_quota->bytes, services_.clock, *this));
+    CHECK(memory_->window(Gpa{0}, kPageSize));
+    return {};
+}
+
+Result<void> Machine::load_guest() {
+    TRY(make_memory());
     TRY_ASSIGN(const Gpa rsdp, acpi::install(platform_of(description_), *memory_));
 
     std::array<std::byte, 64> entropy{};
@@ -206,6 +219,8 @@ Result<void> Machine::load_guest() {
 
 Result<void> Machine::start() {
     kvm::install_kick_handler();
+    started_.store(true);
+    if (const auto memory = memory_report(); memory && memory->near) on_memory_near();  // from loading
     return start_threads();
 }
 
@@ -245,7 +260,8 @@ Machine::~Machine() {
 void Machine::take_apart() {
     join_all();
     samplers_.clear();
-    runners_.clear();  // their places with the scheduler
+    runners_.clear();                                                      // their places with the scheduler
+    if (memory_ && memory_->quota() != nullptr) memory_->quota()->stop();  // it calls us
     if (hardware_.vm) hardware_.vm->leave_wiring_to_kernel();
     hardware_.board.reset();  // it delivers what was collected, to what is declared behind it
     sources_ = DeviceSources();
@@ -362,12 +378,18 @@ Result<void> Machine::restore(ByteReader& reader) {
 
 void Machine::on_rebuild_due() {
     if (rebuild_posted_.exchange(true)) return;
-    services_.io.post([this, alive = std::weak_ptr(alive_)] {
-        if (alive.expired() || ended()) return;
+    post([this] {
+        if (ended()) return;
         if (const auto rebuilt = rebuild(); !rebuilt.ok()) {
             end(MachineEnd{EndReason::kHostFailure, rebuilt.error().sentence()});
         }
         rebuild_posted_ = false;
+    });
+}
+
+void Machine::post(std::function<void()> task) {
+    services_.io.post([task = std::move(task), alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) task();
     });
 }
 

@@ -29,6 +29,8 @@
 #include "vmm/machine/run_gate.h"
 #include "vmm/machine/vcpu_runner.h"
 #include "vmm/machine/vcpu_sampler.h"
+#include "vmm/memory/fault_service.h"
+#include "vmm/memory/mapping_budget.h"
 #include "vmm/model/machine_config.h"
 #include "vmm/model/machine_description.h"
 
@@ -44,6 +46,7 @@ struct MachineServices {
     ByteSink& console;  // the guest's console output, already on its way to a person
     RoomListener& input_room;
     NetSwitches& switches;
+    MappingBudget& mappings;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
     // Its vCPUs run under leases for `scheduled_as`; null: as the host's kernel lets them.
     sched::Scheduler* scheduler;
@@ -53,7 +56,11 @@ struct MachineServices {
 
 // Threads: everything on the io thread, or while that doesn't run; but load() anywhere, since it takes long,
 // with nothing else called meanwhile; end() by any thread; and the destructor anywhere after take_apart().
-class Machine final : public PowerListener, public PanicListener, public RunnerListener, public ByteReceiver {
+class Machine final : public PowerListener,
+                      public PanicListener,
+                      public RunnerListener,
+                      public MemoryListener,
+                      public ByteReceiver {
   public:
     // A machine that is ready to start. `config` is checked. Errors: the files', the host's, KVM's.
     static Result<std::unique_ptr<Machine>> create(const MachineConfig& config,
@@ -128,6 +135,17 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     void on_end(MachineEnd end) override { this->end(std::move(end)); }
     void on_rebuild_due() override;
 
+    // How much it may occupy from now on, in bytes; it has a quota. A larger one lets it go on at once.
+    void set_memory_quota(uint64_t bytes);
+    std::optional<MemoryReport> memory_report() const;  // nothing: it has no quota
+
+    // MemoryListener: from any thread.
+    void on_memory_near() override;
+    void on_memory_short() override;
+    void on_memory_given() override { gate_.give_memory(); }
+    void on_memory_retry() override;
+    void on_memory_enough() override;
+
   private:
     // KVM's side and the chips: one piece, since a rebuild makes the second one before it gives up the first.
     struct Hardware {
@@ -137,6 +155,9 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     };
 
     Result<void> load_guest();
+    Result<void> make_memory();
+    void post(std::function<void()> task);
+    void ask_back();
     Result<void> make_vm(Hardware& hardware);
     Result<void> set_up_vcpus(Hardware& hardware);
     Result<void> agree_on_tsc(kvm::Vcpu& vcpu);
@@ -159,6 +180,7 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     WindowSize window_;
 
     DeviceSources sources_;
+    MappingBudget::Share mappings_;
     std::unique_ptr<GuestMemory> memory_;
     Mapping early_page_;                  // what the guest reads at the early console
     Hardware hardware_;                   // goes before the memory is unmapped
@@ -169,6 +191,8 @@ class Machine final : public PowerListener, public PanicListener, public RunnerL
     std::vector<Thread> threads_;
     MachineStatistics past_;  // of the hardware before a rebuild
     std::atomic<bool> rebuild_posted_{false};
+    std::atomic<bool> started_{false};
+    bool asked_back_ = false;  // its balloon, for memory
     // A posted task may come after the end of this (a restart), and then does nothing.
     const std::shared_ptr<char> alive_ = std::make_shared<char>();
 

@@ -11,6 +11,7 @@ enum class EndReason {
     kTripleFault,
     kPanic,  // its kernel said so
     kTimeout,
+    kMemoryLimit,  // its memory quota is used up, and its configuration says that it dies of that
     kHostFailure,  // KVM or the host couldn't go on
     kUser,         // Ctrl-A x or a signal
 };
@@ -28,6 +29,7 @@ constexpr const char* end_words(EndReason reason) {
         case EndReason::kTripleFault: return "the guest took a triple fault";
         case EndReason::kPanic: return "the guest's kernel panicked";
         case EndReason::kTimeout: return "the guest timed out";
+        case EndReason::kMemoryLimit: return "the guest used up its memory quota";
         case EndReason::kHostFailure: return "the guest can't go on";
         case EndReason::kUser: return "the guest was ended";
     }
@@ -42,6 +44,7 @@ constexpr const char* end_name(EndReason reason) {
         case EndReason::kTripleFault: return "triple-fault";
         case EndReason::kPanic: return "panic";
         case EndReason::kTimeout: return "timeout";
+        case EndReason::kMemoryLimit: return "memory-limit";
         case EndReason::kHostFailure: return "host-failure";
         case EndReason::kUser: return "user";
     }

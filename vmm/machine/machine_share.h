@@ -3,6 +3,7 @@
 
 #include "boot/payload_cache.h"
 #include "devices/backends/net_switch.h"
+#include "vmm/memory/mapping_budget.h"
 #include "vmm/model/gpa.h"
 
 namespace carrel {
@@ -11,6 +12,7 @@ namespace carrel {
 struct MachineShare {
     static constexpr uint64_t kKernelsKept = 256 * kMiB;  // unpacked ones have 50 to 80 MiB
     boot::PayloadCache kernels{kKernelsKept};
+    MappingBudget mappings;
     NetSwitches switches;  // on the io thread, or while it doesn't run
 };
 

@@ -59,6 +59,7 @@ MachineStatistics Machine::statistics() const {
     s.traffic = std::move(traffic);
     if (const virtio::Balloon* const balloon = hardware_.board->balloon())
         s.balloon = since(s.balloon.value_or(BalloonReport{}), *balloon);
+    s.memory = memory_report();
     return s;
 }
 

@@ -8,6 +8,7 @@
 
 #include "devices/virtio/balloon/balloon_format.h"
 #include "vmm/machine/virtio_devices.h"
+#include "vmm/memory/fault_service.h"
 
 namespace carrel {
 
@@ -28,6 +29,7 @@ struct MachineStatistics {
     std::vector<MalformedChains> malformed;  // the virtio devices in their order
     std::vector<InterfaceTraffic> traffic;   // the network interfaces in theirs
     std::optional<BalloonReport> balloon;    // none: it has none
+    std::optional<MemoryReport> memory;      // none: it has no quota
 };
 
 }  // namespace carrel

@@ -6,21 +6,48 @@ bool RunGate::park() {
     MutexLock lock(mutex_);
     ++parked_;
     changed_.notify_all();
-    while (request() == Request::kPause) changed_.wait(mutex_);
+    while (request() == Request::kPause || request() == Request::kHold) changed_.wait(mutex_);
     --parked_;
     return request() != Request::kStop;
 }
 
+void RunGate::wait_memory(uint64_t seen, bool parked) {
+    MutexLock lock(mutex_);
+    if (parked) ++parked_;
+    changed_.notify_all();
+    while (memory_given() == seen && request() != Request::kStop) changed_.wait(mutex_);
+    if (parked) --parked_;
+}
+
+void RunGate::give_memory() {
+    MutexLock lock(mutex_);
+    given_.fetch_add(1, std::memory_order_release);
+    changed_.notify_all();
+}
+
+void RunGate::show() {
+    const bool only_held = held_ && asked_ == Request::kRun;
+    request_.store(only_held ? Request::kHold : asked_, std::memory_order_release);
+    changed_.notify_all();
+}
+
 void RunGate::set(Request request) {
     MutexLock lock(mutex_);
-    if (this->request() == Request::kStop) return;
-    request_.store(request, std::memory_order_release);
-    changed_.notify_all();
+    if (asked_ == Request::kStop) return;
+    asked_ = request;
+    show();
+}
+
+void RunGate::hold(bool on) {
+    MutexLock lock(mutex_);
+    held_ = on;
+    show();
 }
 
 void RunGate::reopen() {
     MutexLock lock(mutex_);
-    request_.store(Request::kRun, std::memory_order_release);
+    asked_ = Request::kRun;
+    show();
 }
 
 bool RunGate::wait_parked(uint32_t threads, Nanoseconds timeout, const Clock& clock) {

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "vmm/memory/fault_service.h"
 #include "vmm/observe/failure_report.h"
 
 namespace carrel {
@@ -23,6 +24,7 @@ VcpuRunner::Waits VcpuRunner::waits() const {
     Waits waits;
     waits.thread = thread_.load(std::memory_order_acquire);
     waits.began = began_.load(std::memory_order_relaxed);
+    waits.memory = starved_.total(sched::monotonic_time());
     waits.paused = paused_.total(sched::monotonic_time());
     if (seat_) waits.quota = seat_->scheduler.times(seat_->place).waited_for_quota;
     return waits;
@@ -64,16 +66,24 @@ bool VcpuRunner::pass_gate() {
     for (;;) {
         while (gate_.request() != RunGate::Request::kRun) {
             finish_pending_access();
-            paused_.begin(sched::monotonic_time());
-            const bool go_on = gate_.park();
-            paused_.end(sched::monotonic_time());
-            if (!go_on) return false;
+            if (!stand_still()) return false;
             vcpu_.clear_kick();
             kicked_ = true;
         }
         if (!kicked_) return true;
         kicked_ = seat_ && !seat_->lease.look();
     }
+}
+
+// A hold is for want of memory; guest time runs on in it (DESIGN.md section 7).
+bool VcpuRunner::stand_still() {
+    const bool held = gate_.request() == RunGate::Request::kHold;
+    sched::WaitStamp& waiting = held ? starved_ : paused_;
+    waiting.begin(sched::monotonic_time());
+    const bool go_on = gate_.park();
+    waiting.end(sched::monotonic_time());
+    if (go_on && held) vcpu_.tell_paused();
+    return go_on;
 }
 
 // Until it's done, registers hold a half-executed instruction (api.rst, "Note" under KVM_EXIT_IO and
@@ -128,6 +138,7 @@ VcpuRunner::Next VcpuRunner::answer_mmio(const kvm::MmioExit& exit) {
     counts_.add(ExitCounts::kMmio);
     access_pending_ = true;
     if (answer_ram(exit)) return board_.memory().lost() ? lose_memory() : Next::kRun;
+    if (gate_.request() == RunGate::Request::kStop) return Next::kEnd;  // it waited for memory until then
     access(board_.mmio(), raw(exit.address), exit.write, exit.data);
     return Next::kRun;
 }
@@ -151,9 +162,22 @@ void VcpuRunner::complain(const Bus& bus, const char* what) {
                        &bus == &board_.ports() ? "port" : "address", bus.last_unmapped(), what, left_out);
 }
 
-// KVM comes to us with a RAM address when the host had no page for it. Touching it ourselves tries again, and
-// makes the failure known (crash_registry).
+// KVM comes to us with a RAM address when its emulator found no page there: the host had none, or the memory
+// quota denied it (KVM-FACTS.md). Touching it ourselves tries again, and makes the failure known
+// (crash_registry). In the middle of an instruction we aren't parked, so a pause has to wait, too.
 bool VcpuRunner::answer_ram(const kvm::MmioExit& exit) {
+    for (;;) {
+        const uint64_t given = gate_.memory_given();
+        if (reach_ram(exit)) return true;
+        if (!board_.memory().short_of(exit.address, exit.data.size())) return false;
+        starved_.begin(sched::monotonic_time());
+        gate_.wait_memory(given, false);
+        starved_.end(sched::monotonic_time());
+        if (gate_.request() == RunGate::Request::kStop) return false;
+    }
+}
+
+bool VcpuRunner::reach_ram(const kvm::MmioExit& exit) {
     if (exit.write) return board_.memory().write_bytes(exit.address, exit.data);
     return board_.memory().read_bytes(exit.address, exit.data);
 }
@@ -198,7 +222,24 @@ const char* VcpuRunner::advice_on(int error) {
     }
 }
 
+// Whether KVM_RUN failed since the memory quota denied something; if it still does, until it doesn't.
+bool VcpuRunner::wait_for_memory() {
+    const FaultService* const quota = board_.memory().quota();
+    if (quota == nullptr) return false;
+    const uint64_t given = gate_.memory_given();
+    const auto refusal = quota->explain(denials_seen_);
+    if (refusal == FaultService::Refusal::kNotOurs) return false;
+    if (refusal == FaultService::Refusal::kDenied) {
+        starved_.begin(sched::monotonic_time());
+        gate_.wait_memory(given, true);
+        starved_.end(sched::monotonic_time());
+        vcpu_.tell_paused();
+    }
+    return true;
+}
+
 VcpuRunner::Next VcpuRunner::refuse(const kvm::RefusedExit& exit) {
+    if (exit.error == EFAULT && wait_for_memory()) return Next::kRun;
     const Error error =
         os_error(exit.error, "KVM can't run vCPU " + std::to_string(vcpu_.id()), advice_on(exit.error));
     return end(EndReason::kHostFailure, error.sentence());

@@ -66,6 +66,7 @@ class VcpuRunner final : public Kick, private sched::LeaseVcpu {
         int32_t thread = 0;  // gettid(2)
         Nanoseconds began = 0;
         Nanoseconds quota = 0;
+        Nanoseconds memory = 0;
         Nanoseconds paused = 0;
     };
     Waits waits() const;
@@ -81,6 +82,7 @@ class VcpuRunner final : public Kick, private sched::LeaseVcpu {
         StealRecord steal;
     };
     bool pass_gate();
+    bool stand_still();
     bool begin_lease();
     // LeaseVcpu
     bool is_halted() const override { return vcpu_.is_halted(); }
@@ -93,6 +95,8 @@ class VcpuRunner final : public Kick, private sched::LeaseVcpu {
     Next answer_mmio(const kvm::MmioExit& exit);
     Next answer_event(const kvm::SystemEventExit& exit);
     bool answer_ram(const kvm::MmioExit& exit);
+    bool reach_ram(const kvm::MmioExit& exit);
+    bool wait_for_memory();
     void access(Bus& bus, uint64_t address, bool write, std::span<std::byte> data);
     void complain(const Bus& bus, const char* what);
     Next lose_memory();
@@ -110,8 +114,10 @@ class VcpuRunner final : public Kick, private sched::LeaseVcpu {
     std::atomic<int32_t> thread_{0};
     std::atomic<Nanoseconds> began_{0};
     sched::WaitStamp paused_;
+    sched::WaitStamp starved_;     // of memory
     std::optional<Seat> seat_;     // none: it runs without leases
     bool kicked_ = true;           // something may have to be looked at before it runs on
+    uint64_t denials_seen_ = 0;    // see FaultService::explain()
     bool access_pending_ = false;  // the last exit was one that KVM completes at the next KVM_RUN
     RateLimit complaints_{kComplaints, kSecond};
     ExitCounts counts_;

@@ -32,6 +32,7 @@ std::optional<VcpuSample> VcpuSampler::sample() {
     sample.halts_known = halts_.has_value();
     if (halts_) sample.times.halted = halts_->read().halted;
     sample.times.quota = waits.quota;
+    sample.times.memory = waits.memory;
     sample.times.paused = waits.paused;
     sample.times.wall = sched::monotonic_time() - waits.began;
     return sample;

@@ -124,6 +124,10 @@ void VirtioDevices::resume() {
     for (const auto& device : devices_) device->resume();
 }
 
+void VirtioDevices::memory_came() {
+    for (const auto& device : devices_) device->memory_came();
+}
+
 std::vector<MalformedChains> VirtioDevices::malformed() const {
     std::vector<MalformedChains> all;
     std::map<std::string_view, unsigned> numbers;  // within a kind

@@ -68,6 +68,7 @@ class VirtioDevices final : public pci::BarSpace {
     // What is in flight ends, and nothing new is taken up until resume(). False: not within `limit`.
     bool quiesce(Nanoseconds limit);
     void resume();
+    void memory_came();
 
     // What the drivers got wrong and got back, device by device.
     std::vector<MalformedChains> malformed() const;

@@ -11,6 +11,7 @@
 #include "vmm/base/check.h"
 #include "vmm/base/crash_registry.h"
 #include "vmm/base/fd.h"
+#include "vmm/memory/fault_service.h"
 
 namespace carrel {
 namespace {
@@ -85,9 +86,8 @@ bool more_than_host_has(uint64_t bytes) {
 }  // namespace
 
 void WriteWindow::complete(size_t written) {
-    CHECK(memory_ != nullptr && written <= bytes_.size());
-    memory_->wrote(bytes_.first(written));
-    memory_ = nullptr;
+    CHECK(memory_ != nullptr);
+    std::exchange(memory_, nullptr)->finish(bytes_, written);
 }
 
 std::span<std::byte> WriteWindow::detach() {
@@ -155,21 +155,55 @@ std::byte* GuestMemory::translate(Gpa gpa, uint64_t length) const {
     return nullptr;
 }
 
-std::optional<std::span<const std::byte>> GuestMemory::slice(Gpa gpa, uint64_t length) const {
+Result<void> GuestMemory::set_quota(Opener& opener, uint64_t limit, const Clock& clock,
+                                    MemoryListener& listener) {
+    CHECK(backing_ == MemoryBacking::kAnonymous);
+    TRY_ASSIGN(ChunkMapping chunks, ChunkMapping::create(opener, mapping_.bytes()));
+    TRY_ASSIGN(quota_, FaultService::start(std::move(chunks), limit, clock, listener));
+    return {};
+}
+
+bool GuestMemory::acquire(std::span<const std::byte> range) const {
+    return quota_->acquire(range);
+}
+void GuestMemory::let_go(std::span<const std::byte> range) const {
+    quota_->let_go(range);
+}
+
+Error GuestMemory::short_error() const {
+    CHECK(quota_);  // without one, what is RAM can be had
+    const uint64_t limit = quota_->report().limit;
+    return usage_error(
+        "the guest's memory quota of " + mebibytes(limit) + " is less than what is loaded into it",
+        "raise --memory-quota");
+}
+
+std::optional<ReadWindow> GuestMemory::slice(Gpa gpa, uint64_t length) const {
     const std::byte* const host = translate(gpa, length);
     if (host == nullptr) return std::nullopt;
-    return std::span(host, length);
+    if (quota_ && !acquire(std::span(host, length))) [[unlikely]]
+        return std::nullopt;
+    return ReadWindow(quota_ ? this : nullptr, std::span(host, length));
 }
 
 std::optional<WriteWindow> GuestMemory::window(Gpa gpa, uint64_t length) {
     std::byte* const host = translate(gpa, length);
     if (host == nullptr) return std::nullopt;
+    if (quota_ && !acquire(std::span(host, length))) [[unlikely]]
+        return std::nullopt;
     return WriteWindow(this, std::span(host, length));
+}
+
+std::optional<std::span<std::byte>> GuestMemory::place_of(Gpa gpa, uint64_t length) const {
+    std::byte* const host = translate(gpa, length);
+    if (host == nullptr) return std::nullopt;
+    return std::span(host, length);
 }
 
 void GuestMemory::finish(std::span<std::byte> window, size_t written) {
     CHECK(written <= window.size());
     wrote(window.first(written));
+    finish_read(window);
 }
 
 void GuestMemory::mark_dirty(std::span<const std::byte> bytes) {
@@ -239,7 +273,8 @@ uint64_t GuestMemory::give_back(std::span<std::byte> bytes, uint64_t page) {
     const auto whole = bytes.subspan(skip, length);
     // Each refuses the other's memory: a hole in the file, or private pages dropped.
     const int advice = backing_ == MemoryBacking::kAnonymous ? MADV_DONTNEED : MADV_REMOVE;
-    if (::madvise(whole.data(), length, advice) != 0) return 0;
+    const bool gone = quota_ ? quota_->discard(whole) : ::madvise(whole.data(), length, advice) == 0;
+    if (!gone) return 0;
     wrote(whole);  // zeros
     return length;
 }

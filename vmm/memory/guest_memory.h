@@ -8,7 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "vmm/base/clock.h"
 #include "vmm/base/mapping.h"
+#include "vmm/base/opener.h"
 #include "vmm/base/result.h"
 #include "vmm/memory/dirty_log.h"
 #include "vmm/model/gpa.h"
@@ -17,7 +19,39 @@
 
 namespace carrel {
 
+class FaultService;
 class GuestMemory;
+class MemoryListener;
+
+// The right to read one range of guest RAM: it is there as long as this lives. Move-only.
+class ReadWindow {
+  public:
+    ReadWindow(ReadWindow&& other) noexcept
+        : memory_(std::exchange(other.memory_, nullptr)), bytes_(other.bytes_) {}
+    ReadWindow& operator=(ReadWindow&&) = delete;
+    ReadWindow(const ReadWindow&) = delete;
+    ReadWindow& operator=(const ReadWindow&) = delete;
+    ~ReadWindow();
+
+    std::span<const std::byte> bytes() const { return bytes_; }
+    const std::byte* data() const { return bytes_.data(); }
+    size_t size() const { return bytes_.size(); }
+    const std::byte& operator[](size_t i) const { return bytes_[i]; }
+    auto begin() const { return bytes_.begin(); }
+    auto end() const { return bytes_.end(); }
+    // The duty to end it goes to the caller, who does that with GuestMemory::finish_read().
+    std::span<const std::byte> detach() {
+        memory_ = nullptr;
+        return bytes_;
+    }
+
+  private:
+    friend class GuestMemory;
+    ReadWindow(const GuestMemory* memory, std::span<const std::byte> bytes)
+        : memory_(memory), bytes_(bytes) {}
+    const GuestMemory* memory_;
+    std::span<const std::byte> bytes_;
+};
 
 // The right to write one range of guest RAM. Ends with complete(), which tells how much was written, so that
 // dirty tracking sees writes that KVM doesn't (io_uring, readv, our own). Move-only; dropped without
@@ -29,7 +63,7 @@ class WriteWindow {
     WriteWindow& operator=(WriteWindow&&) = delete;
     WriteWindow(const WriteWindow&) = delete;
     WriteWindow& operator=(const WriteWindow&) = delete;
-    ~WriteWindow() = default;
+    ~WriteWindow();
 
     std::span<std::byte> bytes() const { return bytes_; }
     // The first `written` bytes now hold data. At most once.
@@ -68,12 +102,28 @@ class GuestMemory {
     const std::vector<Region>& regions() const { return regions_; }
     const RamMap& map() const { return map_; }
 
-    // `length` bytes at `gpa` for reading; nothing where any of them isn't RAM.
-    std::optional<std::span<const std::byte>> slice(Gpa gpa, uint64_t length) const;
+    // Keeps it within a quota from now on (fault_service.h). Nothing of it has been touched, and it is whole
+    // chunks of 2 MiB of anonymous memory. `limit`: bytes. `clock` and `listener` outlive it.
+    Result<void> set_quota(Opener& opener, uint64_t limit, const Clock& clock, MemoryListener& listener);
+    FaultService* quota() const { return quota_.get(); }  // null: it has none
+
+    // `length` bytes at `gpa` for reading; nothing where any of them isn't RAM, or the quota has no room
+    // (short_of() tells which; MemoryListener::on_memory_retry() when to try again).
+    std::optional<ReadWindow> slice(Gpa gpa, uint64_t length) const;
     // The same for writing. A length of 0 gives an empty window where `gpa` is RAM or its very end.
     std::optional<WriteWindow> window(Gpa gpa, uint64_t length);
     // Ends a window whose bytes were detached: complete(), or the dropping of it, by what it had.
     void finish(std::span<std::byte> window, size_t written);
+    void finish_read(std::span<const std::byte> window) const {
+        if (quota_) [[unlikely]]
+            let_go(window);
+    }
+    // Where a range of RAM is, for who won't touch it.
+    std::optional<std::span<std::byte>> place_of(Gpa gpa, uint64_t length) const;
+    // Whether slice() or window() said no though it is RAM.
+    bool short_of(Gpa gpa, uint64_t length) const { return quota_ && translate(gpa, length) != nullptr; }
+    // What a loader says then.
+    Error short_error() const;
     // Tells of a write into a window that stays open (a virtqueue's ring). After the write.
     void wrote(std::span<const std::byte> bytes) {
         if (dirty_.on()) mark_dirty(bytes);
@@ -122,7 +172,10 @@ class GuestMemory {
     Error lost_error() const;
 
   private:
+    friend class ReadWindow;
     friend class WriteWindow;
+    bool acquire(std::span<const std::byte> range) const;
+    void let_go(std::span<const std::byte> range) const;
     std::byte* translate(Gpa gpa, uint64_t length) const;
     uint64_t give_back(std::span<std::byte> bytes, uint64_t page);
     void mark_dirty(std::span<const std::byte> bytes);
@@ -133,6 +186,14 @@ class GuestMemory {
     DirtyLog dirty_;   // by offset in it
     std::vector<Region> regions_;
     std::atomic<bool> keep_addresses_{false};
+    std::unique_ptr<FaultService> quota_;  // goes before the mapping
 };
+
+inline ReadWindow::~ReadWindow() {
+    if (memory_ != nullptr) memory_->finish_read(bytes_);
+}
+inline WriteWindow::~WriteWindow() {
+    if (memory_ != nullptr) memory_->finish_read(bytes_);
+}
 
 }  // namespace carrel

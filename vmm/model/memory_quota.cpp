@@ -36,6 +36,8 @@ Result<void> check_memory_quota(const MemoryQuota& quota, uint64_t memory) {
                            "give the guest at least that much to stand on");
     if (quota.bytes % 4096 != 0)
         return usage_error("--memory-quota: it is no multiple of 4K", "write a size in K, M or G");
+    if (memory % kHugePageSize != 0)
+        return usage_error("--memory-quota: the guest's memory is no multiple of 2M", "round --memory to it");
     if (quota.bytes > memory)
         return usage_error("--memory-quota: it is more than the guest's memory",
                            "leave it out for no quota, or raise --memory");

@@ -64,6 +64,8 @@ class Balloon final : public QueuedDevice {
     static constexpr unsigned kMostChainsHere = 8;
     static constexpr uint32_t kMostPages = 1024;  // in one chain; Linux names 256
 
+    // Pages are offered so that they go: to have them there first would charge a quota for nothing.
+    bool writes() const override { return false; }
     bool turn(uint16_t queue) override REQUIRES(mutex_);
     void serve(uint16_t queue, DescriptorChain chain) override REQUIRES(mutex_);
     bool drain(bool abandon, Nanoseconds limit) override REQUIRES(mutex_);

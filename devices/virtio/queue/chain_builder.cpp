@@ -5,8 +5,11 @@ namespace {
 constexpr Complaint kNotRam = "a descriptor's buffer isn't wholly inside one range of RAM";
 }  // namespace
 
-ChainBuilder::ChainBuilder(GuestMemory& memory, uint16_t limit)
-    : memory_(memory), limit_(limit), pieces_(std::make_unique_for_overwrite<iovec[]>(limit)) {}
+ChainBuilder::ChainBuilder(GuestMemory& memory, uint16_t limit, bool touched)
+    : memory_(memory),
+      limit_(limit),
+      touched_(touched),
+      pieces_(std::make_unique_for_overwrite<iovec[]>(limit)) {}
 
 void ChainBuilder::begin() {
     descriptors_ = count_ = readable_count_ = 0;
@@ -30,26 +33,34 @@ Complaint ChainBuilder::add(uint64_t address, uint32_t length, bool writable) {
 }
 
 Complaint ChainBuilder::add_readable(Gpa gpa, uint32_t length) {
-    const auto bytes = memory_.slice(gpa, length);
-    if (!bytes) return kNotRam;
+    auto bytes = memory_.slice(gpa, length);
+    if (!bytes) return memory_.short_of(gpa, length) ? kNoMemory : kNotRam;
     // iovec has no const; Pieces gives it back (2.7.5.1: we don't write what is readable).
-    pieces_[count_++] = {const_cast<std::byte*>(bytes->data()), length};
+    pieces_[count_++] = {const_cast<std::byte*>(bytes->detach().data()), length};
     ++readable_count_;
     readable_bytes_ += length;
     return nullptr;
 }
 
 Complaint ChainBuilder::add_writable(Gpa gpa, uint32_t length) {
-    auto window = memory_.window(gpa, length);
-    if (!window) return kNotRam;
-    pieces_[count_++] = {window->detach().data(), length};
     writable_bytes_ += length;
+    if (!touched_) return add_place(gpa, length);
+    auto window = memory_.window(gpa, length);
+    if (!window) return memory_.short_of(gpa, length) ? kNoMemory : kNotRam;
+    pieces_[count_++] = {window->detach().data(), length};
+    return nullptr;
+}
+
+Complaint ChainBuilder::add_place(Gpa gpa, uint32_t length) {
+    const auto bytes = memory_.place_of(gpa, length);
+    if (!bytes) return kNotRam;
+    pieces_[count_++] = {bytes->data(), length};
     return nullptr;
 }
 
 void ChainBuilder::drop() {
-    for (const iovec& piece : pieces().subspan(readable_count_))
-        memory_.finish({static_cast<std::byte*>(piece.iov_base), piece.iov_len}, 0);
+    for (const iovec& piece : touched_ ? pieces() : pieces().first(readable_count_))
+        memory_.finish_read({static_cast<std::byte*>(piece.iov_base), piece.iov_len});
     begin();
 }
 

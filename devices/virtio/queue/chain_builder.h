@@ -18,7 +18,12 @@ using Complaint = const char*;
 class ChainBuilder {
   public:
     // At most `limit` descriptors a chain: the queue's size.
-    ChainBuilder(GuestMemory& memory, uint16_t limit);
+    // `touched`: the device reads and writes what it is given, so that it must be there (a memory quota);
+    // otherwise the device only wants to know where the buffers are.
+    ChainBuilder(GuestMemory& memory, uint16_t limit, bool touched);
+
+    // The complaint about a chain whose buffers are RAM that can't be had now: nothing is wrong with it.
+    static constexpr char kNoMemory[] = "the memory quota has no room for its buffers";
 
     void begin();
     // The next descriptor, already our own copy. After a complaint the chain can only be dropped.
@@ -33,11 +38,13 @@ class ChainBuilder {
     uint32_t writable_bytes() const { return writable_bytes_; }
 
   private:
+    Complaint add_place(Gpa gpa, uint32_t length);
     Complaint add_readable(Gpa gpa, uint32_t length);
     Complaint add_writable(Gpa gpa, uint32_t length);
 
     GuestMemory& memory_;
     const uint16_t limit_;
+    const bool touched_;
     std::unique_ptr<iovec[]> pieces_;  // room for `limit_`
     uint16_t descriptors_ = 0;
     uint16_t count_ = 0;

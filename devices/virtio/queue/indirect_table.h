@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <utility>
 
 #include "devices/virtio/queue/chain_builder.h"
 #include "devices/virtio/queue/ring_access.h"
@@ -20,9 +22,11 @@ class IndirectTable {
         // 2.7.5.3, 2.8.7: a table has length/16 entries, and a chain has at least one (2.7.13.1).
         if (length == 0 || length % kDescriptorSize != 0)
             return "an indirect table whose length is 0 or not a multiple of 16";
-        const auto bytes = memory.slice(Gpa{address}, length);
+        auto bytes = memory.slice(Gpa{address}, length);
+        if (!bytes && memory.short_of(Gpa{address}, length)) return ChainBuilder::kNoMemory;
         if (!bytes) return "an indirect table isn't wholly inside one range of RAM";
         table.entries_ = bytes->data();
+        table.hold_.emplace(std::move(*bytes));
         table.size_ = static_cast<uint32_t>(length / kDescriptorSize);
         return nullptr;
     }
@@ -34,6 +38,7 @@ class IndirectTable {
     }
 
   private:
+    std::optional<ReadWindow> hold_;
     const std::byte* entries_ = nullptr;
     uint32_t size_ = 0;
 };

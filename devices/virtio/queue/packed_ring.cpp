@@ -20,11 +20,12 @@ uint32_t lap_position(uint32_t place, bool wrap, uint32_t size) {
 
 Complaint PackedRing::map() {
     // 2.8.10.1 and 2.8.11
-    ring_ = map_writable(memory_, {state_.descriptor_area, uint64_t{state_.size} * kDescriptorSize, 16});
+    ring_ =
+        map_area(memory_, {state_.descriptor_area, uint64_t{state_.size} * kDescriptorSize, 16}, holds_[0]);
     if (ring_ == nullptr) return "the descriptor ring isn't RAM, or not aligned to 16";
-    driver_events_ = map_readable(memory_, {state_.driver_area, sizeof(EventSuppression), 4});
+    driver_events_ = map_area(memory_, {state_.driver_area, sizeof(EventSuppression), 4}, holds_[1]);
     if (driver_events_ == nullptr) return "the driver's event suppression isn't RAM, or not aligned to 4";
-    device_events_ = map_writable(memory_, {state_.device_area, sizeof(EventSuppression), 4});
+    device_events_ = map_area(memory_, {state_.device_area, sizeof(EventSuppression), 4}, holds_[2]);
     if (device_events_ == nullptr) return "the device's event suppression isn't RAM, or not aligned to 4";
     return nullptr;
 }

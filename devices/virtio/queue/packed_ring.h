@@ -1,7 +1,9 @@
 // PackedRing: how a packed ring is read and written. VIRTIO 1.3, section 2.8; rings.h has the picture.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 
 #include "devices/virtio/queue/chain_builder.h"
 #include "devices/virtio/queue/queue_state.h"
@@ -39,6 +41,7 @@ class PackedRing {
     GuestMemory& memory_;
     const QueueFeatures& features_;
     QueueState& state_;
+    std::array<std::optional<ReadWindow>, 3> holds_;  // of the areas
     std::byte* ring_ = nullptr;
     const std::byte* driver_events_ = nullptr;
     std::byte* device_events_ = nullptr;

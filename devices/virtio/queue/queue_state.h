@@ -15,6 +15,9 @@ struct QueueFeatures {
     bool packed = false;     // VIRTIO_F_RING_PACKED
     bool event_idx = false;  // VIRTIO_F_EVENT_IDX
     bool indirect = false;   // VIRTIO_F_INDIRECT_DESC
+    // Not negotiated, but what the device is: it writes into what is writable. A balloon doesn't: its driver
+    // offers pages so that they go.
+    bool writes = true;
 };
 
 // A reset queue has the values below. Nothing in flight is part of it: a queue is saved when every chain has

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "devices/virtio/queue/chain_builder.h"
 #include "vmm/memory/guest_memory.h"
@@ -31,15 +32,13 @@ struct RingArea {
     uint64_t alignment;
 };
 
-// The area in our address space, for reading or (as an open window) for both; null where it isn't aligned or
-// not wholly inside one range of RAM.
-inline const std::byte* map_readable(const GuestMemory& memory, const RingArea& area) {
-    const auto bytes = memory.slice(area.address, area.size);
-    return raw(area.address) % area.alignment == 0 && bytes ? bytes->data() : nullptr;
-}
-inline std::byte* map_writable(GuestMemory& memory, const RingArea& area) {
-    auto window = memory.window(area.address, area.size);
-    return raw(area.address) % area.alignment == 0 && window ? window->detach().data() : nullptr;
+// The area in our address space; null where it isn't aligned, not wholly inside one range of RAM, or the
+// memory quota has no room for it. It is there as long as the ring has `hold`. Writes are told by wrote().
+inline std::byte* map_area(GuestMemory& memory, const RingArea& area, std::optional<ReadWindow>& hold) {
+    auto window = memory.slice(area.address, area.size);
+    if (raw(area.address) % area.alignment != 0 || !window) return nullptr;
+    hold.emplace(std::move(*window));
+    return memory.place_of(area.address, area.size)->data();
 }
 
 // Whether moving an index from `before` to `now` has passed `event`: the next chain to go over was number

@@ -13,11 +13,12 @@ constexpr uint64_t kRingOverhead = 6;  // flags, idx, event
 Complaint SplitRing::map() {
     const uint64_t size = state_.size;
     // 2.7 (the table of alignments and sizes) and 2.7.1.
-    descriptors_ = map_readable(memory_, {state_.descriptor_area, size * kDescriptorSize, 16});
+    descriptors_ = map_area(memory_, {state_.descriptor_area, size * kDescriptorSize, 16}, holds_[0]);
     if (descriptors_ == nullptr) return "the descriptor table isn't RAM, or not aligned to 16";
-    available_ = map_readable(memory_, {state_.driver_area, kRingOverhead + size * kAvailableEntry, 2});
+    available_ =
+        map_area(memory_, {state_.driver_area, kRingOverhead + size * kAvailableEntry, 2}, holds_[1]);
     if (available_ == nullptr) return "the available ring isn't RAM, or not aligned to 2";
-    used_ = map_writable(memory_, {state_.device_area, kRingOverhead + size * kUsedEntry, 4});
+    used_ = map_area(memory_, {state_.device_area, kRingOverhead + size * kUsedEntry, 4}, holds_[2]);
     if (used_ == nullptr) return "the used ring isn't RAM, or not aligned to 4";
     return nullptr;
 }

@@ -1,7 +1,9 @@
 // SplitRing: how a split ring is read and written. VIRTIO 1.3, section 2.7; rings.h has the picture.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 
 #include "devices/virtio/queue/chain_builder.h"
 #include "devices/virtio/queue/queue_state.h"
@@ -48,6 +50,7 @@ class SplitRing {
     GuestMemory& memory_;
     const QueueFeatures& features_;
     QueueState& state_;
+    std::array<std::optional<ReadWindow>, 3> holds_;  // of the areas
     const std::byte* descriptors_ = nullptr;
     const std::byte* available_ = nullptr;
     std::byte* used_ = nullptr;

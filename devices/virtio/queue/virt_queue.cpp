@@ -32,7 +32,7 @@ VirtQueue::VirtQueue(GuestMemory& memory, const QueueState& state, const QueueFe
       features_(features),
       state_(state),
       ring_(make_ring(memory, features_, state_)),
-      builder_(memory, state.size),
+      builder_(memory, state.size, features.writes),
       slots_(state.size) {
     if (state_.broken) complaint_ = "the queue was broken when it was saved";
 }
@@ -59,7 +59,10 @@ PopResult VirtQueue::pop() {
     switch (found.kind) {
         case Found::kNothing: return Empty{};
         case Found::kChain: return deliver(found);
-        case Found::kMalformed: return give_back_malformed(found);
+        case Found::kMalformed:
+            if (found.complaint != ChainBuilder::kNoMemory) return give_back_malformed(found);
+            builder_.drop();
+            return NoMemory{};
         case Found::kBroken: break;
     }
     builder_.drop();
@@ -147,6 +150,9 @@ const QueueState& VirtQueue::state() const {
 }
 
 void VirtQueue::close_windows(const ChainSlot& slot, uint32_t written) {
+    for (const iovec& piece : slot.readable())
+        memory_.finish_read({static_cast<std::byte*>(piece.iov_base), piece.iov_len});
+    if (!features_.writes) return;
     for (const iovec& piece : slot.writable()) {
         const size_t part = std::min<size_t>(piece.iov_len, written);
         memory_.finish({static_cast<std::byte*>(piece.iov_base), piece.iov_len}, part);

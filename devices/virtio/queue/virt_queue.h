@@ -47,6 +47,9 @@ struct Empty {};
 // A long chain is available, and there is no room for its pieces until another chain ends. Only with chains
 // in flight.
 struct Busy {};
+// A chain is available, and the guest's memory quota has no room for what it names: it stays where it is.
+// MemoryListener::on_memory_retry() tells when to try again.
+struct NoMemory {};
 // A chain that was given back for what is wrong with it.
 struct Malformed {
     uint16_t head;
@@ -56,7 +59,7 @@ struct Malformed {
 struct QueueError {
     const char* reason;
 };
-using PopResult = std::variant<Empty, Busy, DescriptorChain, Malformed, QueueError>;
+using PopResult = std::variant<Empty, Busy, NoMemory, DescriptorChain, Malformed, QueueError>;
 
 class VirtQueue {
   public:
