@@ -1,0 +1,56 @@
+#include "vmm/app/top_json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace carrel::app {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class Number>
+Json number(const std::optional<Number>& value) {
+    return value ? Json(*value) : Json(nullptr);
+}
+
+Json resource(const TopResource& of) {
+    return Json{{"total", number(of.total)},
+                {"promised", number(of.promised)},
+                {"free", number(of.free())},
+                {"used", number(of.used)}};
+}
+
+Json guest(const TopSnapshot::Guest& of) {
+    return Json{{"name", of.what.name},
+                {"state", of.what.state},
+                {"vcpus", of.what.vcpus},
+                {"cap", number(of.what.cap)},
+                {"weight", number(of.what.weight)},
+                {"reserve", number(of.what.reserve)},
+                {"used", number(of.used)},
+                {"waiting_quota", number(of.waiting_quota)},
+                {"waiting_cpu", number(of.waiting_cpu)},
+                {"steal", number(of.steal)},
+                {"resident", number(of.what.resident)},
+                {"quota", number(of.what.quota)},
+                {"disk", number(of.disk)},
+                {"net", number(of.net)}};
+}
+
+}  // namespace
+
+std::string to_json(const TopSnapshot& top) {
+    Json json;
+    json["format"] = 1;
+    json["interval_ns"] = top.interval;
+    json["policy"] = top.policy;
+    json["host"] = Json{{"cpu", resource(top.cpu)},
+                        {"memory", resource(top.memory)},
+                        {"disk", resource(top.disk)},
+                        {"net", resource(top.net)}};
+    json["guests"] = Json::array();
+    for (const TopSnapshot::Guest& one : top.guests) json["guests"].push_back(guest(one));
+    // Names from elsewhere may be no UTF-8: replaced, never thrown.
+    return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace carrel::app

@@ -1,0 +1,71 @@
+#include "vmm/app/top_page.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "vmm/app/top_columns.h"
+
+namespace carrel::app {
+namespace {
+
+constexpr size_t kResourceLines = 4;
+constexpr size_t kHeadLines = 1 + kResourceLines + 2;  // the title, an empty line, the columns' names
+
+std::string title(const TopSnapshot& top) {
+    return fmt::format("carrel top: {} guest{}, {}, over {:.1f} s   q: quit, up and down: scroll",
+                       top.guests.size(), top.guests.size() == 1 ? "" : "s",
+                       top.policy.empty() ? "no policy" : printable(top.policy),
+                       static_cast<double>(top.interval) / static_cast<double>(kSecond));
+}
+
+template <class Cell>
+std::string resource_line(const char* name, const TopResource& resource, size_t columns, Cell cell) {
+    constexpr size_t kWords = 59;  // what stands beside the bar
+    const size_t room = columns > kWords + 8 ? columns - kWords : 8;
+    const std::string bar = resource.total ? bar_of(resource.used.value_or(0) / *resource.total, 0, 0, room)
+                                           : std::string(room, ' ');
+    return fmt::format("{:<4} [{}] used {:>6} of {:>6}, promised {:>6}, free {:>6}", name, bar,
+                       cell(resource.used), cell(resource.total), cell(resource.promised),
+                       cell(resource.free()));
+}
+
+void add_head(std::vector<std::string>& page, const TopSnapshot& top, size_t columns) {
+    page.push_back(title(top));
+    page.push_back(resource_line("CPU", top.cpu, columns, [](auto share) {
+        return share ? percent_cell(share) + "%" : percent_cell(share);
+    }));
+    page.push_back(resource_line("MEM", top.memory, columns, bytes_cell));
+    page.push_back(resource_line("DISK", top.disk, columns, bytes_cell));
+    page.push_back(resource_line("NET", top.net, columns, bytes_cell));
+    page.emplace_back();
+}
+
+}  // namespace
+
+size_t top_room(const TopSnapshot& top, const TopView& view) {
+    if (view.rows <= kHeadLines) return 0;
+    const size_t room = view.rows - kHeadLines;
+    return top.guests.size() <= room ? room : room - 1;  // a line says how many more there are
+}
+
+std::vector<std::string> top_page(const TopSnapshot& top, const TopView& view) {
+    std::vector<std::string> page;
+    add_head(page, top, view.columns);
+    const TopColumns columns(view.columns);
+    page.push_back(columns.head());
+    const size_t room = top_room(top, view), count = top.guests.size();
+    const size_t first = std::min(view.first, count > room ? count - room : 0);
+    const size_t end = std::min(count, first + room);
+    for (size_t i = first; i < end; ++i) page.push_back(columns.line(top.guests[i]));
+    if (const size_t more = count - (end - first); more != 0)
+        page.push_back(first == 0 ? fmt::format("... {} more", more)
+                                  : fmt::format("... {} more, {} of them above", more, first));
+    if (count == 0) page.emplace_back("no guests");
+    if (page.size() > view.rows) page.resize(view.rows);
+    for (std::string& line : page)
+        if (line.size() > view.columns) line.resize(view.columns);
+    return page;
+}
+
+}  // namespace carrel::app
