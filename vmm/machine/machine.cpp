@@ -143,18 +143,6 @@ Result<void> Machine::agree_on_tsc(kvm::Vcpu& vcpu) {
     return *khz == description_.tsc_khz ? Result<void>{} : vcpu.set_tsc_khz(description_.tsc_khz);
 }
 
-Result<void> Machine::map_memory(kvm::Vm& vm) {
-    TRY(vm.map(*memory_));
-    const DevicePlace* const early = description_.find(DeviceKind::kEarlyConsole);
-    if (early == nullptr) return {};
-    if (!early_page_.valid()) {
-        TRY_ASSIGN(early_page_, Mapping::map(early->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                                             -1, 0, "the early console's page"));
-        EarlyConsole::fill(early_page_.bytes());
-    }
-    return vm.map_read_only(Gpa{early->base}, early_page_.bytes());
-}
-
 Result<void> Machine::make_board(Hardware& hardware) {
     hardware.board = std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
                                                          services_.clock, console_.uarts(), console_.virtio(),
@@ -167,19 +155,6 @@ Result<void> Machine::make_board(Hardware& hardware) {
 void Machine::resize_console(WindowSize size) {
     window_ = size;
     hardware_.board->resize_console(size);
-}
-
-// The first chunk has what loaders write by themselves (tables, boot parameters); it fits in every quota.
-Result<void> Machine::make_memory() {
-    TRY_ASSIGN(memory_, GuestMemory::create(description_.ram, config_.backing));
-    if (!config_.memory_quota) return {};
-    if (config_.memory_quota->swap)
-        return usage_error("--swap: a guest can't be swapped out yet", "leave it out");
-    TRY_ASSIGN(mappings_, services_.mappings.take(services_.opener,
-                                                  ChunkMapping::most_mappings(description_.ram.total())));
-    TRY(memory_->set_quota(services_.opener, config_.memory_quota->bytes, services_.clock, *this));
-    CHECK(memory_->window(Gpa{0}, kPageSize));
-    return {};
 }
 
 Result<void> Machine::load_guest() {
@@ -294,10 +269,6 @@ void Machine::end(MachineEnd end) {
     gate_.set(RunGate::Request::kStop);
     kick_all();
     services_.on_end();
-}
-
-void Machine::check_memory() {
-    if (memory_->lost()) end(MachineEnd{EndReason::kHostFailure, memory_->lost_error().sentence()});
 }
 
 std::optional<MachineEnd> Machine::ended() const {

@@ -1,4 +1,4 @@
-// What a machine does about its memory quota (vmm/memory/fault_service.h says when).
+// A machine's memory, and what it does about its quota (vmm/memory/fault_service.h says when).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,6 +6,35 @@
 #include "vmm/machine/machine.h"
 
 namespace carrel {
+
+// The first chunk has what loaders write by themselves (tables, boot parameters); it fits in every quota.
+Result<void> Machine::make_memory() {
+    TRY_ASSIGN(memory_, GuestMemory::create(description_.ram, config_.backing));
+    if (!config_.memory_quota) return {};
+    if (config_.memory_quota->swap)
+        return usage_error("--swap: a guest can't be swapped out yet", "leave it out");
+    TRY_ASSIGN(mappings_, services_.mappings.take(services_.opener,
+                                                  ChunkMapping::most_mappings(description_.ram.total())));
+    TRY(memory_->set_quota(services_.opener, config_.memory_quota->bytes, services_.clock, *this));
+    CHECK(memory_->window(Gpa{0}, kPageSize));
+    return {};
+}
+
+Result<void> Machine::map_memory(kvm::Vm& vm) {
+    TRY(vm.map(*memory_));
+    const DevicePlace* const early = description_.find(DeviceKind::kEarlyConsole);
+    if (early == nullptr) return {};
+    if (!early_page_.valid()) {
+        TRY_ASSIGN(early_page_, Mapping::map(early->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                                             -1, 0, "the early console's page"));
+        EarlyConsole::fill(early_page_.bytes());
+    }
+    return vm.map_read_only(Gpa{early->base}, early_page_.bytes());
+}
+
+void Machine::check_memory() {
+    if (memory_->lost()) end(MachineEnd{EndReason::kHostFailure, memory_->lost_error().sentence()});
+}
 
 void Machine::set_memory_quota(uint64_t bytes) {
     config_.memory_quota->bytes = bytes;
