@@ -1,10 +1,11 @@
 // Property: memory keeps what is written into it, however much of it the host keeps resident. Writes one word
 // into every page of mib= MiB (default 32) from 8 MiB on, and again after it has read what was there, in
-// rounds= rounds (default 2); with all=1 by all CPUs at once, each its share. Says `touched` after each
-// round, ends with PASS or FAIL and powers off.
+// rounds= rounds (default 2); with all=1 by all CPUs at once, each its share. Says `touched in N us` after
+// each round, ends with PASS or FAIL and powers off.
 #include "lib/atomic.h"
 #include "lib/boot_info.h"
 #include "lib/clock_x86.h"
+#include "lib/cpu_x86.h"
 #include "lib/guest.h"
 #include "lib/smp.h"
 
@@ -34,13 +35,15 @@ std::uint64_t value_of(std::uint64_t page, std::uint64_t round) {
 void touch_share(unsigned index) {
     while (sharers.load() == 0) continue;
     const unsigned all = sharers.load();
+    std::uint64_t begin = rdtsc();
     for (std::uint64_t round = 0; round < rounds; ++round) {
         for (std::uint64_t page = index; page < pages; page += all) {
             const std::uint64_t before = round == 0 ? 0 : value_of(page, round - 1);
             if (word_of(page) != before) bad.fetch_add(1);
             word_of(page) = value_of(page, round);
         }
-        if (index == 0) print("touched\n");
+        if (index == 0) print("touched in ", tsc_to_us(rdtsc() - begin), " us\n");
+        begin = rdtsc();
     }
     for (std::uint64_t page = index; page < pages; page += all)
         if (word_of(page) != value_of(page, rounds - 1)) bad.fetch_add(1);
