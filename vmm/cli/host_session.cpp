@@ -1,0 +1,124 @@
+#include "vmm/cli/host_session.h"
+
+#include <fmt/format.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <csignal>
+
+#include "vmm/base/crash_registry.h"
+#include "vmm/cli/exit_status.h"
+#include "vmm/cli/say.h"
+
+namespace carrel::cli {
+namespace {
+
+// A guest's descriptors: its VM, its bus and its console; a vCPU and KVM's figures of it; a device's queues,
+// interrupts and what it is connected to.
+uint64_t descriptors_of(const MachineConfig& guest) {
+    constexpr uint64_t kOfGuest = 24, kOfVcpu = 3, kOfDevice = 16;
+    return kOfGuest + kOfVcpu * guest.cpus + kOfDevice * (guest.disks.size() + guest.nets.size());
+}
+
+constexpr uint64_t kOfProcess = 64 + 2 * control::Server::kMostClients;
+
+}  // namespace
+
+HostSession::HostSession(config::FleetConfig config, std::string socket, LogLevel level)
+    : config_(std::move(config)), socket_(std::move(socket)), log_(STDERR_FILENO, level) {}
+
+HostSession::~HostSession() = default;
+
+int HostSession::run() {
+    if (const auto ready = set_up(); !ready.ok()) return refuse(ready.error());
+    main_loop_->run();
+    host_->stop_io();
+    server_.reset();
+    if (failure_) return refuse(*failure_);
+    host_->defer_teardown();
+    return kPoweredOff;
+}
+
+Result<void> HostSession::set_up() {
+    std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is the server's business,
+    std::signal(SIGXFSZ, SIG_IGN);  // and a file that may not grow the console's
+    crash_registry::install_crash_handlers();
+    TRY(raise_limit());
+    TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
+    TRY(take_signals());
+    TRY_ASSIGN(host_, Host::create(HostResources::of(config_.host), opener_, spawner_, log_, clock_));
+    TRY(host_->start_scheduler({.cpus = usable_cpus(config_.host), .policy = config_.host.policy}));
+    TRY_ASSIGN(server_, control::Server::create(*main_loop_, opener_, socket_, *host_, log_));
+    TRY(host_->start());
+    host_->post([this] { create_next(); });
+    return {};
+}
+
+Result<void> HostSession::raise_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return os_error(errno, "cannot read the limit on open files");
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    uint64_t needed = kOfProcess;
+    for (const MachineConfig& guest : config_.guests) needed += descriptors_of(guest);
+    if (needed <= limit.rlim_max) return {};
+    return host_error(fmt::format("{} guests need up to {} open files, and this process may have {}",
+                                  config_.guests.size(), needed, limit.rlim_max),
+                      "raise the hard limit (ulimit -Hn)");
+}
+
+Result<void> HostSession::take_signals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_.valid()) return os_error(errno, "cannot create a signalfd");
+    return main_loop_->watch(signals_.get(), EPOLLIN, [this](uint32_t) {
+        signalfd_siginfo info{};
+        while (::read(signals_.get(), &info, sizeof info) == sizeof info) ask_to_end();
+    });
+}
+
+// One after the other, and none runs before all are there: a fleet that doesn't fit is refused whole.
+void HostSession::create_next() {
+    if (created_ == config_.guests.size()) return start_all();
+    host_->fleet().create(config_.guests[created_], [this](const Result<void>& made) {
+        if (!made.ok()) return give_up(made.error());
+        ++created_;
+        host_->post([this] { create_next(); });
+    });
+}
+
+void HostSession::start_all() {
+    for (const MachineConfig& guest : config_.guests) {
+        host_->fleet().start(guest.name, [this, name = guest.name](const Result<void>& started) {
+            if (!started.ok()) log_.error("{}: {}", name, started.error().sentence());
+        });
+    }
+    say(fmt::format("{} guests; carrel ctl asks at {}", config_.guests.size(), socket_));
+}
+
+void HostSession::give_up(const Error& error) {
+    main_loop_->post([this, error] { failure_ = error; });
+    main_loop_->stop();
+}
+
+// The first signal is a wish that the guests may follow, the second one isn't.
+void HostSession::ask_to_end() {
+    const Nanoseconds patience = asked_ ? 0 : Fleet::kPatience;
+    asked_ = true;
+    host_->post([this, patience] {
+        host_->fleet().stop_all(patience, [this] { main_loop_->stop(); });
+    });
+}
+
+int HostSession::refuse(const Error& error) {
+    server_.reset();
+    host_.reset();
+    say(error.sentence());
+    return exit_status(error);
+}
+
+}  // namespace carrel::cli

@@ -1,0 +1,128 @@
+#include "vmm/control/control_json.h"
+
+#include <nlohmann/json.hpp>
+
+#include "vmm/config/machine_json.h"
+
+namespace carrel::control {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A file's name may be any bytes, and a guest says what it likes.
+std::string line(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json tree(const GuestInfo& guest) {
+    Json json{{"name", guest.name}, {"state", state_name(guest.state)}};
+    if (!guest.why.empty()) json["why"] = guest.why;
+    if (guest.end) {
+        json["end"] = {{"reason", end_name(guest.end->reason)},
+                       {"failed", is_failure(guest.end->reason)},
+                       {"detail", guest.end->detail}};
+    }
+    json["cpus"] = guest.config.cpus;
+    json["memory"] = guest.config.memory_or_default();
+    return json;
+}
+
+Json tree(const sched::VcpuTimes& times) {
+    return {{"wall", times.wall},         {"run", times.run},       {"quota", times.quota},
+            {"host-cpu", times.host_cpu}, {"memory", times.memory}, {"halted", times.halted},
+            {"paused", times.paused}};
+}
+
+Json tree(const VcpuStats& vcpu) {
+    Json json{{"exits", vcpu.exits}};
+    if (!vcpu.sample) return json;
+    json["thread"] = vcpu.sample->thread;
+    json["times"] = tree(vcpu.sample->times);
+    json["halts-known"] = vcpu.sample->halts_known;
+    return json;
+}
+
+Json tree(const InterfaceTraffic& net) {
+    return {{"device", net.device},
+            {"received", net.frames.received},
+            {"received-bytes", net.frames.received_bytes},
+            {"sent", net.frames.sent},
+            {"sent-bytes", net.frames.sent_bytes}};
+}
+
+template <class Number>
+Json row(Number total, Number promised) {
+    return {{"total", total}, {"promised", promised}, {"free", total - promised}};
+}
+
+}  // namespace
+
+std::string error_json(const Error& error) {
+    return line({{"what", error.what}, {"advice", error.advice}});
+}
+
+std::string event_json(const GuestEvent& event) {
+    Json json{{"number", event.number},
+              {"time", event.time},
+              {"guest", event.guest},
+              {"event", event_name(event.kind)},
+              {"state", state_name(event.state)}};
+    if (!event.detail.empty()) json["detail"] = event.detail;
+    return line(json);
+}
+
+std::string guest_json(const GuestInfo& guest) {
+    Json json = tree(guest);
+    if (const auto config = config::to_json(guest.config); config.ok())
+        json["config"] = Json::parse(*config, nullptr, false);
+    return line(json);
+}
+
+std::string guests_json(const std::vector<GuestInfo>& guests) {
+    Json all = Json::array();
+    for (const GuestInfo& guest : guests) all.push_back(tree(guest));
+    return line({{"guests", std::move(all)}});
+}
+
+std::string stats_json(const std::string& name, const GuestStats& stats) {
+    Json json{{"name", name}, {"time", stats.time}, {"up", stats.up}, {"restarts", stats.restarts}};
+    const MachineStatistics& machine = stats.machine;
+    json["exits"] = {{"all", machine.exits},
+                     {"port", machine.port_exits},
+                     {"mmio", machine.mmio_exits},
+                     {"interrupted", machine.interrupted},
+                     {"other", machine.other_exits}};
+    json["vcpus"] = Json::array();
+    for (const VcpuStats& vcpu : stats.vcpus) json["vcpus"].push_back(tree(vcpu));
+    json["nets"] = Json::array();
+    for (const InterfaceTraffic& net : machine.traffic) json["nets"].push_back(tree(net));
+    if (machine.balloon)
+        json["balloon"] = {{"target", machine.balloon->target},
+                           {"held", machine.balloon->held},
+                           {"released", machine.balloon->released}};
+    return line(json);
+}
+
+// CPUs in millionths of one, all else in bytes (a second). A total of 0: nobody has said how much there is.
+std::string host_json(const HostAccount& account, std::optional<Policy> policy) {
+    const HostResources& total = account.total();
+    const HostResources& promised = account.promised();
+    Json json{{"guests", account.guests()},
+              {"cpu", row(total.cpu, promised.cpu)},
+              {"memory", row(static_cast<int64_t>(total.memory), static_cast<int64_t>(promised.memory))},
+              {"disk", {{"total", total.disk}, {"promised", promised.disk}}},
+              {"net", {{"total", total.net}, {"promised", promised.net}}}};
+    if (policy) json["policy"] = policy_name(*policy);
+    return line(json);
+}
+
+Result<Policy> policy_from_json(const std::string& text) {
+    const Json json = Json::parse(text, nullptr, false);
+    const bool right = json.is_object() && json.contains("policy") && json["policy"].is_string();
+    if (!right)
+        return usage_error("policy: the body isn't {\"policy\": NAME}",
+                           "write such as {\"policy\": \"fcfs\"}");
+    return parse_policy(json["policy"].get<std::string>());
+}
+
+}  // namespace carrel::control
