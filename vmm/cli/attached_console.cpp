@@ -76,15 +76,16 @@ Result<void> attach_console(int fd, std::string_view first) {
     const RawTerminal terminal;
     if (!write_whole(STDOUT_FILENO, first)) return {};
     bool escape = false, left = false;
-    std::array<pollfd, 2> waits = {{{.fd = fd, .events = POLLIN, .revents = 0},
-                                    {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}}};
+    std::array<pollfd, 2> waits = {
+        {{.fd = fd, .events = POLLIN, .revents = 0}, {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0}}};
     std::array<char, 16384> buffer;
     while (!left) {
         if (::poll(waits.data(), waits.size(), -1) < 0) continue;
         if (waits[0].revents != 0) {
             const ssize_t count = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
             if (count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR)) return {};
-            if (count > 0 && !write_whole(STDOUT_FILENO, {buffer.data(), static_cast<size_t>(count)})) return {};
+            if (count > 0 && !write_whole(STDOUT_FILENO, {buffer.data(), static_cast<size_t>(count)}))
+                return {};
         }
         if (waits[1].revents == 0) continue;
         const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());

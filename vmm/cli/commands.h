@@ -8,6 +8,8 @@
 namespace carrel::cli {
 
 void add_run(CLI::App& app, int& status);
+void add_host(CLI::App& app, int& status);
+void add_ctl(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_schema(CLI::App& app, int& status);
 void add_simulate(CLI::App& app, int& status);

@@ -157,10 +157,13 @@ void add_verbs(CLI::App& ctl, const std::shared_ptr<CtlOptions>& o, int& status)
         {"kill", "End a guest"},
     }};
     for (const auto& [name, help] : verbs) {
-        add(ctl, o, status, name, help, [name = name](const CtlOptions& options) -> Result<void> {
-            TRY_ASSIGN(const std::string path, path_of(options.name, (std::string("/") + name).c_str()));
-            return ask(options, request("POST", path), nullptr);
-        })->add_option("NAME", o->name, "the guest")->required();
+        add(ctl, o, status, name, help,
+            [name = name](const CtlOptions& options) -> Result<void> {
+                TRY_ASSIGN(const std::string path, path_of(options.name, (std::string("/") + name).c_str()));
+                return ask(options, request("POST", path), nullptr);
+            })
+            ->add_option("NAME", o->name, "the guest")
+            ->required();
     }
     add(ctl, o, status, "delete", "Forget a guest that doesn't run, and free all of it",
         [](const CtlOptions& options) -> Result<void> {
@@ -186,8 +189,8 @@ void add_looks(CLI::App& ctl, const std::shared_ptr<CtlOptions>& o, int& status)
         ->add_option("NAME", o->name, "the guest")
         ->required();
     add(ctl, o, status, "events", "A line for each change of a guest, until the host ends", events);
-    auto* const attach =
-        add(ctl, o, status, "console", "A guest's console, from its last 64 KiB on (Ctrl-A d: leave)", console);
+    auto* const attach = add(ctl, o, status, "console",
+                             "A guest's console, from its last 64 KiB on (Ctrl-A d: leave)", console);
     attach->add_option("NAME", o->name, "the guest")->required();
     attach->add_flag("--once", o->once, "print what it has said, and leave (default: off)");
 }
@@ -210,10 +213,12 @@ void add_ctl(CLI::App& app, int& status) {
     add_verbs(*ctl, o, status);
     auto* const set = add(*ctl, o, status, "set", "Change what may change while a guest runs", change);
     set->add_option("NAME", o->name, "the guest")->required();
-    set->add_option("KEY=VALUE", o->words, "such as cpu-cap=25%, disk[0].bps=10M, balloon.size=64M")->required();
+    set->add_option("KEY=VALUE", o->words, "such as cpu-cap=25%, disk[0].bps=10M, balloon.size=64M")
+        ->required();
     add(*ctl, o, status, "policy", "How CPU time is shared out from now on",
         [](const CtlOptions& options) {
-            return ask(options, request("PUT", "/host/policy", control::policy_body(options.policy)), nullptr);
+            return ask(options, request("PUT", "/host/policy", control::policy_body(options.policy)),
+                       nullptr);
         })
         ->add_option("NAME", o->policy, "weighted-fair, round-robin, priority, fcfs or sjf")
         ->required();

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "vmm/base/crash_registry.h"
@@ -57,7 +58,8 @@ Result<void> HostSession::set_up() {
 
 Result<void> HostSession::raise_limit() {
     rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return os_error(errno, "cannot read the limit on open files");
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return os_error(errno, "cannot read the limit on open files");
     limit.rlim_cur = limit.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
     uint64_t needed = kOfProcess;
@@ -109,9 +111,7 @@ void HostSession::give_up(const Error& error) {
 void HostSession::ask_to_end() {
     const Nanoseconds patience = asked_ ? 0 : Fleet::kPatience;
     asked_ = true;
-    host_->post([this, patience] {
-        host_->fleet().stop_all(patience, [this] { main_loop_->stop(); });
-    });
+    host_->post([this, patience] { host_->fleet().stop_all(patience, [this] { main_loop_->stop(); }); });
 }
 
 int HostSession::refuse(const Error& error) {

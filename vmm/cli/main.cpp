@@ -13,6 +13,7 @@ namespace {
 constexpr const char* kFooter = R"(
 carrel run               the embedded guest, at a prompt at once
 carrel run vmlinuz       a stock kernel on this terminal (Ctrl-A c: keys, Ctrl-A x: end)
+carrel host fleet.json   several guests in one process; carrel ctl list, show, start, stop …
 carrel doctor            whether this host can do it, and how fast
 carrel simulate FILE     who gets which CPU when, in virtual time
 
@@ -33,10 +34,12 @@ std::string help_of(const CLI::App& app) {
 std::string no_command(const CLI::App& app) {
     const auto extras = app.remaining();
     if (extras.empty())
-        return "no command; write carrel run, carrel doctor, carrel schema or carrel version (see carrel "
+        return "no command; write carrel run, carrel host, carrel ctl, carrel doctor, carrel schema or "
+               "carrel version (see carrel "
                "--help)";
     return fmt::format(
-        "'{}' is no command of carrel's; there are run, doctor, schema, simulate and version (see carrel "
+        "'{}' is no command of carrel's; there are run, host, ctl, doctor, schema, simulate and version (see "
+        "carrel "
         "--help)",
         extras.front());
 }
@@ -61,6 +64,8 @@ int main(int argc, char** argv) {
 
     int status = kPoweredOff;
     add_run(app, status);
+    add_host(app, status);
+    add_ctl(app, status);
     add_doctor(app, status);
     add_schema(app, status);
     add_simulate(app, status);

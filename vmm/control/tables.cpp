@@ -40,7 +40,9 @@ std::string size_row(const Json& json, const char* key) {
     if (!json.contains(key)) return {};
     const Json& row = json[key];
     const bool known = number(row, "total") != 0;
-    const auto text = [&](const char* what) { return known ? size_text(number(row, what)) : std::string("-"); };
+    const auto text = [&](const char* what) {
+        return known ? size_text(number(row, what)) : std::string("-");
+    };
     return fmt::format("{:<10}{:>14}{:>14}{:>14}\n", key, text("total"), size_text(number(row, "promised")),
                        text("free"));
 }
@@ -53,7 +55,8 @@ std::string seconds(uint64_t nanoseconds) {
 
 std::string guests_table(const std::string& json) {
     const Json all = parsed(json);
-    std::string text = fmt::format("{:<20} {:<9} {:>4} {:>8}  {}\n", "NAME", "STATE", "CPUS", "MEMORY", "WHY");
+    std::string text =
+        fmt::format("{:<20} {:<9} {:>4} {:>8}  {}\n", "NAME", "STATE", "CPUS", "MEMORY", "WHY");
     if (!all.is_object()) return text;
     for (const Json& guest : all["guests"])
         text += fmt::format("{:<20} {:<9} {:>4} {:>8}  {}\n", word(guest, "name"), word(guest, "state"),

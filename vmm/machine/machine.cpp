@@ -152,11 +152,6 @@ Result<void> Machine::make_board(Hardware& hardware) {
     return {};
 }
 
-void Machine::resize_console(WindowSize size) {
-    window_ = size;
-    hardware_.board->resize_console(size);
-}
-
 Result<void> Machine::load_guest() {
     TRY(make_memory());
     TRY_ASSIGN(const Gpa rsdp, acpi::install(platform_of(description_), *memory_));

@@ -9,6 +9,11 @@ void Machine::set_balloon(uint64_t bytes) {
         balloon->set_target(static_cast<uint32_t>(bytes / virtio::kBalloonPageSize));
 }
 
+void Machine::resize_console(WindowSize size) {
+    window_ = size;
+    hardware_.board->resize_console(size);
+}
+
 void Machine::set_net_rate(size_t place, const RateConfig& rate) {
     NetSource& net = sources_.nets.at(place);
     net.receive->change(rate);
