@@ -18,11 +18,14 @@ _carrel() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        _carrel_words "$word" 'run schema simulate doctor version --help --version'
+        _carrel_words "$word" 'run host ctl schema simulate doctor version --help --version'
         return
     fi
     case $before in
-        --initrd | --disk | --vsock | --swap | --check) _carrel_files "$word" ;;
+        ctl) _carrel_words "$word" 'list show stats events console create start pause resume stop kill delete set policy --socket --json' && return ;;
+        policy) _carrel_words "$word" 'weighted-fair round-robin priority fcfs sjf' && return ;;
+        --placement) _carrel_words "$word" 'none spread pack' && return ;;
+        --initrd | --disk | --vsock | --socket | create | --swap | --check) _carrel_files "$word" ;;
         --net) _carrel_words "$word" 'tap= tapfd= user switch=' ;;
         --memory) _carrel_words "$word" '64M 128M 256M 512M 1G 2G 4G' ;;
         --cpus) _carrel_words "$word" '1 2 4 8' ;;
@@ -44,7 +47,7 @@ _carrel() {
         *)
             if [[ $word == -* ]]; then
                 _carrel_words "$word" "$(_carrel_options "${COMP_WORDS[1]}")"
-            elif [[ ${COMP_WORDS[1]} == run ]]; then
+            elif [[ ${COMP_WORDS[1]} == run || ${COMP_WORDS[1]} == host ]]; then
                 _carrel_files "$word"
             fi
             ;;

@@ -28,6 +28,16 @@ uint64_t number(const Json& json, const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_number() ? json[key].get<uint64_t>() : 0;
 }
 
+// What stands at `key`; an empty object where nothing does.
+Json part(const Json& json, const char* key) {
+    return json.is_object() && json.contains(key) ? json[key] : Json::object();
+}
+
+Json list(const Json& json, const char* key) {
+    Json found = part(json, key);
+    return found.is_array() ? found : Json::array();
+}
+
 std::string share_row(const Json& json, const char* key) {
     if (!json.contains(key)) return {};
     const auto text = [&](const char* what) {
@@ -57,8 +67,7 @@ std::string guests_table(const std::string& json) {
     const Json all = parsed(json);
     std::string text =
         fmt::format("{:<20} {:<9} {:>4} {:>8}  {}\n", "NAME", "STATE", "CPUS", "MEMORY", "WHY");
-    if (!all.is_object()) return text;
-    for (const Json& guest : all["guests"])
+    for (const Json& guest : list(all, "guests"))
         text += fmt::format("{:<20} {:<9} {:>4} {:>8}  {}\n", word(guest, "name"), word(guest, "state"),
                             word(guest, "cpus"), size_text(number(guest, "memory")), word(guest, "why"));
     return text;
@@ -88,18 +97,18 @@ std::string host_table(const std::string& json) {
 std::string stats_text(const std::string& json) {
     const Json stats = parsed(json);
     std::string text = fmt::format("{}: up {} s, {} exits to userspace\n", word(stats, "name"),
-                                   seconds(number(stats, "up")), number(stats["exits"], "all"));
+                                   seconds(number(stats, "up")), number(part(stats, "exits"), "all"));
     text += fmt::format("{:<6}{:>8}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "vCPU", "thread", "wall s",
                         "run", "quota", "host CPU", "memory", "halted", "paused");
     unsigned id = 0;
-    for (const Json& vcpu : stats["vcpus"]) {
-        const Json times = vcpu.contains("times") ? vcpu["times"] : Json::object();
+    for (const Json& vcpu : list(stats, "vcpus")) {
+        const Json times = vcpu.is_object() && vcpu.contains("times") ? vcpu["times"] : Json::object();
         text += fmt::format("{:<6}{:>8}", id++, word(vcpu, "thread"));
-        for (const char* const part : {"wall", "run", "quota", "host-cpu", "memory", "halted", "paused"})
-            text += fmt::format("{:>11}", seconds(number(times, part)));
+        for (const char* const term : {"wall", "run", "quota", "host-cpu", "memory", "halted", "paused"})
+            text += fmt::format("{:>11}", seconds(number(times, term)));
         text += "\n";
     }
-    for (const Json& net : stats["nets"])
+    for (const Json& net : list(stats, "nets"))
         text += fmt::format("{}: {} frames in, {} out\n", word(net, "device"), word(net, "received"),
                             word(net, "sent"));
     return text;
