@@ -88,7 +88,17 @@ MachineServices Guest::machine_services() {
                            again ? &services_.share.kernels : nullptr,
                            services_.scheduler,
                            scheduled_as_,
-                           [this] { services_.io.post([this] { on_machine_end(); }); }};
+                           [this] { post([this] { on_machine_end(); }); },
+                           [this](const std::optional<std::string>& why) {
+                               post([this, why] { why ? hold(*why) : release(); });
+                           }};
+}
+
+// A machine's words may come when its guest has gone.
+void Guest::post(std::function<void()> task) {
+    services_.io.post([alive = std::weak_ptr(alive_), task = std::move(task)] {
+        if (!alive.expired()) task();
+    });
 }
 
 // What takes long happens on the worker; nobody else knows the machine until it is back.
@@ -187,6 +197,8 @@ void Guest::change(const MachineConfig& config) {
 }
 
 void Guest::tell_machine(const MachineConfig& before) {
+    if (config_.memory_quota && config_.memory_quota != before.memory_quota)
+        machine_->set_memory_quota(config_.memory_quota->bytes);
     if (config_.balloon && config_.balloon != before.balloon) machine_->set_balloon(config_.balloon->size);
     for (size_t i = 0; i < config_.disks.size(); ++i) {
         const RateConfig& rate = config_.disks[i].rate;
@@ -199,7 +211,7 @@ void Guest::tell_machine(const MachineConfig& before) {
 }
 
 void Guest::hold(const std::string& why) {
-    if (std::exchange(held_, true)) return;
+    if (life_ != Life::kRunning || std::exchange(held_, true)) return;
     why_ = why;
     tell(GuestEvent::Kind::kHeld, why);
 }

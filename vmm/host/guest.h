@@ -127,6 +127,7 @@ class Guest final : public ByteReceiver {
     void tell(GuestEvent::Kind kind, const std::string& detail = {}) {
         listener_.on_change(*this, kind, detail);
     }
+    void post(std::function<void()> task);
     void set_timer(uint64_t& timer, Nanoseconds delay, MachineEnd end);
     void cancel_timers();
 
@@ -146,6 +147,7 @@ class Guest final : public ByteReceiver {
     Nanoseconds started_ = 0;
     uint64_t timeout_ = 0, patience_ = 0;  // timers; 0: not set
     uint32_t restarts_ = 0;
+    const std::shared_ptr<char> alive_ = std::make_shared<char>();
     sched::GuestId scheduled_as_{};  // where there is a scheduler
 };
 

@@ -52,6 +52,8 @@ struct MachineServices {
     sched::Scheduler* scheduler;
     sched::GuestId scheduled_as;
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
+    // Any thread: its vCPUs are held for want of memory, and why; or nothing: no longer.
+    std::function<void(std::optional<std::string> why)> on_hold;
 };
 
 // Threads: everything on the io thread, or while that doesn't run; but load() anywhere, since it takes long,

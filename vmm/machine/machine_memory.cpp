@@ -73,11 +73,13 @@ void Machine::on_memory_short() {
     gate_.hold(true);
     kick_all();
     services_.log.warning("memory: {} is held, {}; raise its quota to let it go on", config_.name, words);
+    services_.on_hold("it has used up its memory quota, " + words);
 }
 
 void Machine::on_memory_enough() {
     gate_.hold(false);
     services_.log.warning("memory: {} goes on", config_.name);
+    services_.on_hold(std::nullopt);
 }
 
 void Machine::on_memory_retry() {
