@@ -13,7 +13,7 @@
 
 namespace carrel::sched {
 
-class Spinner final : public Kick, private LeaseVcpu {
+class Spinner final : public ScheduledVcpu, private LeaseVcpu {
   public:
     Spinner(Scheduler& scheduler, GuestId guest) : scheduler_(scheduler) {
         install_handler();
@@ -38,6 +38,7 @@ class Spinner final : public Kick, private LeaseVcpu {
 
     int thread() { return scheduler_.times(place_).thread; }
 
+    bool seems_halted() const override { return halted_; }
     void kick() override {
         kicked_ = true;
         lease_->nudge();
@@ -57,7 +58,10 @@ class Spinner final : public Kick, private LeaseVcpu {
         this_thread_kicked = &kicked_;
         if (!lease_->begin().ok()) return;
         while (!stopped_) {
-            if (kicked_.exchange(false) && !lease_->look()) continue;
+            if (kicked_.exchange(false) && !lease_->look()) {
+                kicked_ = true;
+                continue;
+            }
             cpu_ = thread_cpu_time();
             if (halted_) std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }

@@ -10,6 +10,7 @@
 namespace carrel {
 
 Result<void> VcpuRunner::take_seat(sched::Scheduler& scheduler, sched::GuestId guest) {
+    if (auto halts = kvm::HaltStatistics::open(vcpu_.fd()); halts.ok()) halts_.emplace(std::move(*halts));
     TRY_ASSIGN(const uint32_t place, scheduler.add_vcpu(guest, *this));
     seat_.emplace(Seat{scheduler, place, sched::LeaseHolder(scheduler.board(), place, *this),
                        StealRecord(vcpu_, board_.memory())});

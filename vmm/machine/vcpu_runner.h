@@ -10,6 +10,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/log.h"
 #include "vmm/bus/bus.h"
+#include "vmm/kvm/halt_statistics.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/machine/board.h"
 #include "vmm/machine/machine_end.h"
@@ -39,7 +40,7 @@ struct ExitCounts {
     uint64_t get(Kind kind) const { return of[kind].load(std::memory_order_relaxed); }
 };
 
-class VcpuRunner final : public Kick, private sched::LeaseVcpu {
+class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
   public:
     struct Options {
         uint32_t rebuild_every = 0;  // see MachineConfig
@@ -59,6 +60,7 @@ class VcpuRunner final : public Kick, private sched::LeaseVcpu {
     void run();  // the thread's body
     // Any thread. Reaches the vCPU in KVM_RUN and where it is parked.
     void kick() override;
+    bool seems_halted() const override { return !halts_ || halts_->read().halted_now; }
     const ExitCounts& counts() const { return counts_; }
 
     // Any thread. What its thread itself knows of where its time went; 0 and 0 before it runs.
@@ -115,6 +117,7 @@ class VcpuRunner final : public Kick, private sched::LeaseVcpu {
     std::atomic<Nanoseconds> began_{0};
     sched::WaitStamp paused_;
     sched::WaitStamp starved_;     // of memory
+    std::optional<kvm::HaltStatistics> halts_;  // where it has a seat and KVM counts
     std::optional<Seat> seat_;     // none: it runs without leases
     bool kicked_ = true;           // something may have to be looked at before it runs on
     uint64_t denials_seen_ = 0;    // see FaultService::explain()

@@ -21,21 +21,25 @@ void VcpuSampler::settle() {
     if (halts_ && halts_->read().halted_now) runner_.kick();
 }
 
+// All parts at one moment: a thread that has to wait in the middle of it tries again.
 std::optional<VcpuSample> VcpuSampler::sample() {
-    if (!follow_thread()) return std::nullopt;
-    const auto thread = thread_->read();
-    if (!thread) return std::nullopt;
-    const VcpuRunner::Waits waits = runner_.waits();
-    VcpuSample sample{waits.thread, {}, false};
-    sample.times.run = thread->run;
-    sample.times.host_cpu = thread->waited;
-    sample.halts_known = halts_.has_value();
-    if (halts_) sample.times.halted = halts_->read().halted;
-    sample.times.quota = waits.quota;
-    sample.times.memory = waits.memory;
-    sample.times.paused = waits.paused;
-    sample.times.wall = sched::monotonic_time() - waits.began;
-    return sample;
+    constexpr Nanoseconds kOneMoment = 100 * kMicrosecond;
+    constexpr int kTries = 5;
+    if (!open()) return std::nullopt;
+    for (int tries = 1;; ++tries) {
+        const Nanoseconds before = sched::monotonic_time();
+        const auto thread = thread_->read();
+        if (!thread) return std::nullopt;
+        const VcpuRunner::Waits waits = runner_.waits();
+        VcpuSample sample{waits.thread, {}};
+        sample.times.run = thread->run;
+        sample.times.host_cpu = thread->waited;
+        sample.times.halted = halts_->read().halted;
+        sample.times.quota = waits.quota;
+        sample.times.paused = waits.paused;
+        sample.times.wall = before - waits.began;
+        if (tries == kTries || sched::monotonic_time() - before < kOneMoment) return sample;
+    }
 }
 
 }  // namespace carrel

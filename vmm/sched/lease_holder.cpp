@@ -42,7 +42,7 @@ bool LeaseHolder::look() {
 }
 
 void LeaseHolder::report(VcpuReport what, Nanoseconds cpu) {
-    const uint32_t grant = share().grant.load(std::memory_order_relaxed);
+    const uint32_t grant = reported_grant_ = share().grant.load(std::memory_order_relaxed);
     share().cpu.store(cpu, std::memory_order_relaxed);
     share().report.store(VcpuShare::pack(what, grant), std::memory_order_release);
     board_.report(place_);
@@ -77,6 +77,9 @@ Nanoseconds LeaseHolder::wait_for_lease(Nanoseconds cpu) {
     for (;;) {
         const uint32_t seen = share.word.load(std::memory_order_acquire);
         if (share.lease_end.load(std::memory_order_acquire) > cpu || vcpu_.is_stopped()) return waited;
+        // One that was granted and taken back before this thread woke counts as running until it says
+        // otherwise.
+        if (share.grant.load(std::memory_order_relaxed) != reported_grant_) report(VcpuReport::kWaiting, cpu);
         const Nanoseconds from = monotonic_time();
         share.parked_since.store(from, std::memory_order_relaxed);
         (void)futex_wait(share.word, seen, std::nullopt);

@@ -63,6 +63,7 @@ class LeaseHolder {
     LeaseVcpu& vcpu_;
     std::optional<KickTimer> wall_;  // the lease's end
     std::optional<KickTimer> cpu_;   // the reserve's
+    uint32_t reported_grant_ = 0;    // which the last report was about
     Nanoseconds reserve_end_ = 0;    // of its CPU time; 0: it isn't living on its reserve
 };
 

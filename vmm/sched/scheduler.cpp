@@ -3,6 +3,8 @@
 #include <sched.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
+
 #include "vmm/base/check.h"
 #include "vmm/sched/lease_timers.h"
 
@@ -25,6 +27,11 @@ CpuQuota out_of_step(CpuQuota quota) {
     constexpr Nanoseconds kPart = 5000;
     quota.period += quota.period / kPart;
     return quota;
+}
+
+std::optional<Nanoseconds> earlier(std::optional<Nanoseconds> a, std::optional<Nanoseconds> b) {
+    if (!a || !b) return a ? a : b;
+    return std::min(*a, *b);
 }
 
 }  // namespace
@@ -53,8 +60,10 @@ void Scheduler::run() {
         std::optional<Nanoseconds> next;
         {
             MutexLock lock(mutex_);
-            serve(monotonic_time());
-            next = core_.next_event();
+            const Nanoseconds now = monotonic_time();
+            serve(now);
+            look_for_halts(now);
+            next = earlier(core_.next_event(), next_look());
         }
         board_.wait(seen, next);
     }
@@ -66,7 +75,7 @@ void Scheduler::serve(Nanoseconds now) {
 }
 
 void Scheduler::take(uint32_t place, Nanoseconds now) {
-    if (place >= seats_.size() || seats_[place].kick == nullptr) return;
+    if (place >= seats_.size() || seats_[place].outside == nullptr) return;
     Seat& seat = seats_[place];
     const VcpuShare& share = board_.share(place);
     const uint64_t report = share.report.load(std::memory_order_acquire);
@@ -84,7 +93,33 @@ void Scheduler::take(uint32_t place, Nanoseconds now) {
             break;
         case State::kWaiting: core_.charge(seat.vcpu, used, now); return;
     }
+    if (seat.state == State::kRunning) leave_running(place);
     seat.state = waits ? State::kWaiting : State::kHalted;
+    if (!waits) seat.halted_at = now;
+}
+
+void Scheduler::leave_running(uint32_t place) {
+    const auto found = std::find(running_.begin(), running_.end(), place);
+    CHECK(found != running_.end());
+    *found = running_.back();
+    running_.pop_back();
+}
+
+void Scheduler::look_for_halts(Nanoseconds now) {
+    if (!core_.contended()) return;
+    for (const uint32_t place : running_) {
+        Seat& seat = seats_[place];
+        if (seat.look_at > now) continue;
+        seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
+        if (seat.outside->seems_halted()) seat.outside->kick();
+    }
+}
+
+std::optional<Nanoseconds> Scheduler::next_look() {
+    if (!core_.contended()) return std::nullopt;
+    std::optional<Nanoseconds> next;
+    for (const uint32_t place : running_) next = earlier(next, seats_[place].look_at);
+    return next;
 }
 
 void Scheduler::dispatch(Nanoseconds now) {
@@ -97,6 +132,8 @@ void Scheduler::grant(const Lease& lease, Nanoseconds now) {
     Seat& seat = seats_[place];
     VcpuShare& share = board_.share(place);
     seat.state = State::kRunning;
+    seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
+    running_.push_back(place);
     share.grant.fetch_add(1, std::memory_order_relaxed);
     share.granted_at.store(now, std::memory_order_relaxed);
     share.lease_end.store(lease.length == Lease::kUnlimited ? VcpuShare::kUnlimited : seat.cpu + lease.length,
@@ -107,7 +144,7 @@ void Scheduler::grant(const Lease& lease, Nanoseconds now) {
 void Scheduler::recall(VcpuId vcpu) {
     const uint32_t place = place_of_[static_cast<uint32_t>(vcpu)];
     board_.share(place).lease_end.store(VcpuShare::kNoLease, std::memory_order_release);
-    seats_[place].kick->kick();
+    seats_[place].outside->kick();
 }
 
 GuestId Scheduler::add_guest(const CpuQuota& quota) {
@@ -140,7 +177,7 @@ Nanoseconds Scheduler::charge_io(GuestId guest, Nanoseconds used) {
     return core_.io_allowed(guest, now) ? 0 : core_.period_end(guest, now);
 }
 
-Result<uint32_t> Scheduler::add_vcpu(GuestId guest, Kick& kick) {
+Result<uint32_t> Scheduler::add_vcpu(GuestId guest, ScheduledVcpu& outside) {
     MutexLock lock(mutex_);
     uint32_t place = 0;
     if (!free_places_.empty()) {
@@ -155,7 +192,7 @@ Result<uint32_t> Scheduler::add_vcpu(GuestId guest, Kick& kick) {
                           "start the guest in another process");
     }
     const VcpuId vcpu = core_.add_vcpu(guest, monotonic_time());
-    seats_[place] = Seat{vcpu, &kick, State::kHalted, 0};
+    seats_[place] = Seat{.vcpu = vcpu, .outside = &outside};
     VcpuShare& share =
         board_.share(place);  // its grants go on counting: a late report of who sat here is out of date
     share.lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
@@ -172,9 +209,10 @@ Result<uint32_t> Scheduler::add_vcpu(GuestId guest, Kick& kick) {
 void Scheduler::remove_vcpu(uint32_t place) {
     {
         MutexLock lock(mutex_);
-        CHECK(place < seats_.size() && seats_[place].kick != nullptr);
+        CHECK(place < seats_.size() && seats_[place].outside != nullptr);
+        if (seats_[place].state == State::kRunning) leave_running(place);
         core_.remove_vcpu(seats_[place].vcpu, monotonic_time());
-        seats_[place].kick = nullptr;
+        seats_[place].outside = nullptr;
         free_places_.push_back(place);
     }
     board_.ring();  // others may have its CPU

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,25 @@ struct LeaseTimes {
     int32_t thread = 0;  // gettid(2); 0: it hasn't begun
 };
 
+// A vCPU, for who isn't its thread. Any thread.
+class ScheduledVcpu : public Kick {
+  public:
+    // The guest has halted it, as far as can be seen from here: then a kick finds out. Cheap.
+    virtual bool seems_halted() const = 0;
+};
+
+// How a halt is noticed. KVM halts and wakes a vCPU without us, and nobody tells. While no other waits for a
+// CPU it doesn't matter. While one does, `sched` looks at those that run: at one that has halted lately each
+// kSoon, so that its CPU isn't left idle for long; at others each kSeldom. A wake-up is noticed by the vCPU's
+// own thread, when it has run for a while on its reserve (lease_holder.h).
+//
 // Threads: any.
 class Scheduler {
   public:
+    static constexpr Nanoseconds kSoon = kMillisecond / 4;
+    static constexpr Nanoseconds kSeldom = 2 * kMillisecond;
+    static constexpr Nanoseconds kLately = kSecond;
+
     struct Options {
         uint32_t cpus = 1;  // of the host, for all guests together
         Policy policy = Policy::kWeightedFair;
@@ -46,9 +63,8 @@ class Scheduler {
     // alone, its slice for I/O being spent; 0: go on.
     Nanoseconds charge_io(GuestId guest, Nanoseconds used) EXCLUDES(mutex_);
 
-    // A place on the board for a vCPU, which begins without a lease; `kick` reaches its thread and outlives
-    // its place.
-    Result<uint32_t> add_vcpu(GuestId guest, Kick& kick) EXCLUDES(mutex_);
+    // A place on the board for a vCPU, which begins without a lease and outlives its place.
+    Result<uint32_t> add_vcpu(GuestId guest, ScheduledVcpu& vcpu) EXCLUDES(mutex_);
     // Its thread has ended.
     void remove_vcpu(uint32_t place) EXCLUDES(mutex_);
     LeaseTimes times(uint32_t place) EXCLUDES(mutex_);
@@ -63,9 +79,11 @@ class Scheduler {
     enum class State : uint8_t { kHalted, kWaiting, kRunning };  // as the core has been told
     struct Seat {
         VcpuId vcpu{};
-        Kick* kick = nullptr;  // null: nobody sits here
+        ScheduledVcpu* outside = nullptr;  // null: nobody sits here
         State state = State::kHalted;
-        Nanoseconds cpu = 0;  // of its thread, as last told
+        Nanoseconds cpu = 0;               // of its thread, as last told
+        Nanoseconds halted_at = -kSecond;  // when it last said so
+        Nanoseconds look_at = 0;           // while it runs
     };
 
     void run();
@@ -74,12 +92,16 @@ class Scheduler {
     void dispatch(Nanoseconds now) REQUIRES(mutex_);
     void grant(const Lease& lease, Nanoseconds now) REQUIRES(mutex_);
     void recall(VcpuId vcpu) REQUIRES(mutex_);
+    void leave_running(uint32_t place) REQUIRES(mutex_);
+    void look_for_halts(Nanoseconds now) REQUIRES(mutex_);
+    std::optional<Nanoseconds> next_look() REQUIRES(mutex_);
 
     const ShareBoard board_;
     std::atomic<bool> ending_{false};
     Mutex mutex_;
     PolicyCore core_ GUARDED_BY(mutex_);
-    std::vector<Seat> seats_ GUARDED_BY(mutex_);  // by place
+    std::vector<Seat> seats_ GUARDED_BY(mutex_);        // by place
+    std::vector<uint32_t> running_ GUARDED_BY(mutex_);  // places; at most as many as CPUs
     std::vector<uint32_t> free_places_ GUARDED_BY(mutex_);
     std::vector<uint32_t> place_of_ GUARDED_BY(mutex_);  // by VcpuId
     Thread thread_;

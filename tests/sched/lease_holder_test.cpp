@@ -1,0 +1,77 @@
+// A vCPU's side of the agreement, the scheduler's being played by the test.
+#include "vmm/sched/lease_holder.h"
+
+#include <csignal>
+#include <thread>
+
+#include "tests/catch.h"
+#include "vmm/base/signals.h"
+
+using namespace carrel;
+using namespace carrel::sched;
+
+namespace {
+
+class Vcpu final : public LeaseVcpu {
+  public:
+    bool is_halted() const override { return false; }
+    bool is_stopped() const override { return stopped; }
+    void on_hold() override {}
+    void on_held(Nanoseconds) override {}
+    std::atomic<bool> stopped{false};
+};
+
+uint32_t wait_for_report(const ShareBoard& board) {
+    uint32_t reports = 0;
+    while (reports == 0) {
+        const uint32_t seen = board.doorbell();
+        board.take_reports([&](uint32_t) { ++reports; });
+        if (reports == 0) board.wait(seen, monotonic_time() + kSecond);
+    }
+    return reports;
+}
+
+}  // namespace
+
+TEST_CASE("lease: one that is taken back before its vCPU woke is given up, not waited for") {
+    std::signal(signals::kick(), [](int) {});
+    const ShareBoard board = ShareBoard::create().value();
+    VcpuShare& share = board.share(0);
+    Vcpu vcpu;
+    bool ran = false;
+    std::thread thread([&] {
+        LeaseHolder holder(board, 0, vcpu);
+        REQUIRE(holder.begin().ok());
+        ran = holder.look();
+    });
+    REQUIRE(wait_for_report(board) == 1);
+    share.grant.fetch_add(1);
+    share.lease_end.store(VcpuShare::kUnlimited);
+    share.lease_end.store(VcpuShare::kNoLease);
+    board.nudge(0);
+    CHECK(wait_for_report(board) == 1);
+    CHECK(VcpuShare::grant_of(share.report.load()) == share.grant.load());
+    CHECK(VcpuShare::report_of(share.report.load()) == VcpuReport::kWaiting);
+
+    share.grant.fetch_add(1);
+    share.lease_end.store(VcpuShare::kUnlimited);
+    board.nudge(0);
+    thread.join();
+    CHECK(ran);
+}
+
+TEST_CASE("lease: who waits for one stops waiting when it is asked to stop") {
+    const ShareBoard board = ShareBoard::create().value();
+    Vcpu vcpu;
+    bool ran = true;
+    std::thread thread([&] {
+        LeaseHolder holder(board, 0, vcpu);
+        REQUIRE(holder.begin().ok());
+        ran = holder.look();
+    });
+    (void)wait_for_report(board);
+    vcpu.stopped = true;
+    board.nudge(0);
+    thread.join();
+    CHECK_FALSE(ran);
+}
