@@ -37,6 +37,7 @@ void Machine::check_memory() {
 }
 
 void Machine::set_memory_quota(uint64_t bytes) {
+    if (!memory_report()) return;  // one that began without has none until it begins again
     config_.memory_quota->bytes = bytes;
     memory_->quota()->set_limit(bytes);
     if (asked_back_) ask_back();
