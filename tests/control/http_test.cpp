@@ -58,7 +58,7 @@ TEST_CASE("control: what is kept of a client is bounded") {
 }
 
 TEST_CASE("control: what is no request is refused") {
-    for (const std::string_view bytes : {"\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+    for (const std::string_view bytes : {"\x01\x02\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
                                          "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"})
         CHECK(read(bytes, 3).broken);
 }
