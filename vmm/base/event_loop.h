@@ -51,6 +51,7 @@ class EventLoop {
     // all that this sets up in its turn. While the charge is held, its descriptors aren't watched. Null:
     // nobody.
     using Charge = std::shared_ptr<ChargeSink>;
+    const Charge& charge() const { return charge_; }
     // Sets it until the scope ends.
     class ChargeScope {
       public:

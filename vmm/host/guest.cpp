@@ -63,13 +63,17 @@ Result<std::unique_ptr<Guest>> Guest::create_absent(const MachineConfig& config,
 Guest::Guest(MachineConfig config, GuestConsole::Audience audience, const GuestServices& services,
              GuestListener& listener)
     : config_(std::move(config)), audience_(audience), services_(services), listener_(listener) {
-    if (services_.scheduler != nullptr) scheduled_as_ = services_.scheduler->add_guest(config_.cpu_quota);
+    if (services_.scheduler == nullptr) return;
+    scheduled_as_ = services_.scheduler->add_guest(config_.cpu_quota);
+    io_account_ = std::make_shared<sched::IoAccount>(*services_.scheduler, scheduled_as_);
 }
 
 Guest::~Guest() {
     cancel_timers();
     machine_.reset();  // its vCPUs' places
-    if (services_.scheduler != nullptr) services_.scheduler->remove_guest(scheduled_as_);
+    if (services_.scheduler == nullptr) return;
+    io_account_->close();
+    services_.scheduler->remove_guest(scheduled_as_);
 }
 
 MachineServices Guest::machine_services() {
@@ -88,6 +92,7 @@ MachineServices Guest::machine_services() {
                            again ? &services_.share.kernels : nullptr,
                            services_.scheduler,
                            scheduled_as_,
+                           io_account_,
                            [this] { post([this] { on_machine_end(); }); },
                            [this](const std::optional<std::string>& why) {
                                post([this, why] { why ? hold(*why) : release(); });

@@ -12,6 +12,7 @@
 #include "vmm/host/worker.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/machine_share.h"
+#include "vmm/sched/io_account.h"
 
 namespace carrel {
 
@@ -149,6 +150,7 @@ class Guest final : public ByteReceiver {
     uint32_t restarts_ = 0;
     const std::shared_ptr<char> alive_ = std::make_shared<char>();
     sched::GuestId scheduled_as_{};  // where there is a scheduler
+    std::shared_ptr<sched::IoAccount> io_account_;  // there, too
 };
 
 }  // namespace carrel

@@ -86,6 +86,7 @@ Result<std::unique_ptr<Machine>> Machine::open(const MachineConfig& config, cons
     TRY(kvm.check_required());
     auto machine = std::make_unique<Machine>(config, services, std::move(kvm));
     TRY_ASSIGN(machine->description_, describe(machine->kvm_, config));
+    const EventLoop::ChargeScope charge(services.io, services.charge);
     TRY_ASSIGN(machine->sources_,
                DeviceSources::open(config, SourceServices{services.opener, services.spawner, services.io,
                                                           services.log, services.switches}));
@@ -147,6 +148,7 @@ Result<void> Machine::make_board(Hardware& hardware) {
     hardware.board = std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
                                                          services_.clock, console_.uarts(), console_.virtio(),
                                                          services_.input_room, *this, *this, services_.log});
+    const EventLoop::ChargeScope charge(services_.io, services_.charge);
     TRY(hardware.board->add_virtio(sources_));
     hardware.board->resize_console(window_);
     return {};

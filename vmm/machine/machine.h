@@ -51,7 +51,7 @@ struct MachineServices {
     // Its vCPUs run under leases for `scheduled_as`; null: as the host's kernel lets them.
     sched::Scheduler* scheduler;
     sched::GuestId scheduled_as;
-    EventLoop::Charge charge;  // for what the process's threads do for it; null: nobody's account
+    EventLoop::Charge charge;      // for what the process's threads do for it; null: nobody's account
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside
     // Any thread: its vCPUs are held for want of memory, and why; or nothing: no longer.
     std::function<void(std::optional<std::string> why)> on_hold;

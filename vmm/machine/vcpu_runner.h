@@ -116,11 +116,11 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     std::atomic<int32_t> thread_{0};
     std::atomic<Nanoseconds> began_{0};
     sched::WaitStamp paused_;
-    sched::WaitStamp starved_;     // of memory
+    sched::WaitStamp starved_;                  // of memory
     std::optional<kvm::HaltStatistics> halts_;  // where it has a seat and KVM counts
-    std::optional<Seat> seat_;     // none: it runs without leases
-    bool kicked_ = true;           // something may have to be looked at before it runs on
-    uint64_t denials_seen_ = 0;    // see FaultService::explain()
+    std::optional<Seat> seat_;                  // none: it runs without leases
+    bool kicked_ = true;                        // something may have to be looked at before it runs on
+    uint64_t denials_seen_ = 0;                 // see FaultService::explain()
     bool access_pending_ = false;  // the last exit was one that KVM completes at the next KVM_RUN
     RateLimit complaints_{kComplaints, kSecond};
     ExitCounts counts_;

@@ -25,17 +25,18 @@ void VcpuSampler::settle() {
 std::optional<VcpuSample> VcpuSampler::sample() {
     constexpr Nanoseconds kOneMoment = 100 * kMicrosecond;
     constexpr int kTries = 5;
-    if (!open()) return std::nullopt;
+    if (!follow_thread()) return std::nullopt;
     for (int tries = 1;; ++tries) {
         const Nanoseconds before = sched::monotonic_time();
         const auto thread = thread_->read();
         if (!thread) return std::nullopt;
         const VcpuRunner::Waits waits = runner_.waits();
-        VcpuSample sample{waits.thread, {}};
+        VcpuSample sample{waits.thread, {}, halts_.has_value()};
         sample.times.run = thread->run;
         sample.times.host_cpu = thread->waited;
-        sample.times.halted = halts_->read().halted;
+        if (halts_) sample.times.halted = halts_->read().halted;
         sample.times.quota = waits.quota;
+        sample.times.memory = waits.memory;
         sample.times.paused = waits.paused;
         sample.times.wall = before - waits.began;
         if (tries == kTries || sched::monotonic_time() - before < kOneMoment) return sample;

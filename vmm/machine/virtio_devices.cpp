@@ -83,7 +83,8 @@ Result<std::unique_ptr<virtio::DeviceRunner>> VirtioDevices::runner_for(const De
                                                                         virtio::VirtioDevice& device) {
     std::unique_ptr<virtio::DeviceRunner> runner;
     if (place.kind == DeviceKind::kDisk) {
-        TRY_ASSIGN(runner, virtio::ThreadRunner::start(fmt::format("disk-{}", place.slot), device));
+        TRY_ASSIGN(runner, virtio::ThreadRunner::start(fmt::format("disk-{}", place.slot), device,
+                                                       wiring_.io.charge()));
     } else {
         TRY_ASSIGN(runner, virtio::LoopRunner::create(wiring_.io, device));
     }
