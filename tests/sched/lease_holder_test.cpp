@@ -25,7 +25,8 @@ uint32_t wait_for_report(const ShareBoard& board) {
     uint32_t reports = 0;
     while (reports == 0) {
         const uint32_t seen = board.doorbell();
-        board.take_reports([&](uint32_t) { ++reports; });
+        auto taken = board.take_reports();
+        while (taken.next()) ++reports;
         if (reports == 0) board.wait(seen, monotonic_time() + kSecond);
     }
     return reports;

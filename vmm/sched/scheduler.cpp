@@ -70,7 +70,8 @@ void Scheduler::run() {
 }
 
 void Scheduler::serve(Nanoseconds now) {
-    board_.take_reports([this, now](uint32_t place) REQUIRES(mutex_) { take(place, now); });
+    auto reports = board_.take_reports();
+    while (const auto place = reports.next()) take(*place, now);
     dispatch(now);
 }
 

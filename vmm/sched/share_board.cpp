@@ -37,6 +37,15 @@ Result<ShareBoard> ShareBoard::create() {
     return ShareBoard(std::move(memory));
 }
 
+std::optional<uint32_t> ShareBoard::Reports::next() {
+    if (place_ >= kPlaces || walked_++ == kPlaces) return std::nullopt;
+    const uint32_t place = place_;
+    VcpuShare& one = board_.share(place);
+    place_ = one.next.load(std::memory_order_relaxed);
+    one.listed.store(0, std::memory_order_release);  // from here on it may come in again
+    return place;
+}
+
 void ShareBoard::report(uint32_t place) const {
     VcpuShare& one = share(place);
     if (one.listed.exchange(1, std::memory_order_acq_rel) == 0) {

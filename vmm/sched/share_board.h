@@ -27,17 +27,20 @@ class ShareBoard {
     // Wakes the scheduler.
     void ring() const;
 
-    // Calls `handle(place)` for each report there is, each place once.
-    template <class Handle>
-    void take_reports(Handle&& handle) const {
-        uint32_t place = layout().first.exchange(kNone, std::memory_order_acquire);
-        for (uint32_t walked = 0; place < kPlaces && walked < kPlaces; ++walked) {
-            VcpuShare& one = share(place);
-            const uint32_t next = one.next.load(std::memory_order_relaxed);
-            one.listed.store(0, std::memory_order_release);  // from here on it may come in again
-            handle(place);
-            place = next;
-        }
+    // The reports there are, each place once. A list that isn't walked to its end loses the rest.
+    class Reports {
+      public:
+        std::optional<uint32_t> next();
+
+      private:
+        friend class ShareBoard;
+        Reports(const ShareBoard& board, uint32_t first) : board_(board), place_(first) {}
+        const ShareBoard& board_;
+        uint32_t place_;
+        uint32_t walked_ = 0;  // a list in shared memory may have been made a ring
+    };
+    Reports take_reports() const {
+        return Reports(*this, layout().first.exchange(kNone, std::memory_order_acquire));
     }
     uint32_t doorbell() const { return layout().doorbell.load(std::memory_order_acquire); }
     // Waits until the doorbell isn't `seen` any more, or `deadline` (CLOCK_MONOTONIC; none: forever).
