@@ -32,7 +32,7 @@ Answers answers() {
              R"({"guests": [{"name": "web", "state": "running"}, {"name": "gone"}, {"name": "idle"}]})"},
             {"/guests/web", R"({"name": "web", "state": "running", "cpus": 2, "config":
                 {"name": "web", "kernel": "k", "cpus": 2, "cpu-cap": "25%", "cpu-reserve": "10%", "memory-quota": "64M"}})"},
-            {"/guests/web/stats", R"({"name": "web", "time": 1000, "up": 500,
+            {"/guests/web/stats", R"({"name": "web", "time": 1795712074154892256, "up": 500,
                 "vcpus": [{"exits": 7, "times": {"wall": 400, "run": 100, "quota": 200, "host-cpu": 5, "halted": 95}},
                           {"exits": 9}, {"times": {"run": 11}}],
                 "nets": [{"received-bytes": 10, "sent-bytes": 20}, {"sent-bytes": 3}]})"},
@@ -62,7 +62,7 @@ TEST_CASE("top: a reading is the host, its guests, and each one's figures") {
     CHECK(*web.what.weight == 100);
     CHECK(*web.what.quota == 64 * kMiB);
     CHECK_FALSE(web.what.resident);
-    CHECK(web.time == 1000);
+    CHECK(web.time == 1795712074154892256);
     CHECK(*web.counters.run == 111);
     CHECK(*web.counters.waiting_quota == 200);
     CHECK(*web.counters.waiting_cpu == 5);

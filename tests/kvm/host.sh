@@ -92,6 +92,20 @@ sums() { ctl show host | grep -qE '^memory +[0-9]+[MG] +64M ' && ctl show host |
 check 'ctl: what is promised' sums
 check 'ctl: no such policy' refused 35 'is no policy' policy best
 check 'ctl: figures' eval 'ctl stats a | grep -qE "^0 +[0-9]+ "'
+page() { timeout 60 "$CARREL" top --socket "$socket" --once >"$scratch/out" 2>&1 && grep -qE '^a +run ' "$scratch/out" && grep -qE '^CPU .*used' "$scratch/out"; }
+check 'top: one page' page
+page_json() {
+    timeout 60 "$CARREL" top --socket "$socket" --once --json |
+        python3 -c 'import json, sys; top = json.load(sys.stdin); print(top); sys.exit(sorted(guest["name"] for guest in top["guests"]) != ["a", "b"])'
+}
+check 'top: the same for programs' page_json
+no_terminal() {
+    local got=0
+    "$CARREL" top --socket "$socket" </dev/null >"$scratch/out" 2>&1 || got=$?
+    cat "$scratch/out"
+    same 35 "$got" && grep -q 'no terminal' "$scratch/out"
+}
+check 'top: without a terminal it says so' no_terminal
 check 'ctl: a guest is made' eval "printf '%s' '{\"name\": \"c\", \"memory\": \"32M\"}' | ctl create -"
 check 'ctl: not twice' eval "printf '%s' '{\"name\": \"c\"}' >$scratch/c.json; refused 35 'one of that name already' create $scratch/c.json"
 check 'ctl: a guest that does not fit' eval \

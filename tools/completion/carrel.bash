@@ -18,11 +18,12 @@ _carrel() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     if [[ $COMP_CWORD -eq 1 ]]; then
-        _carrel_words "$word" 'run host ctl schema simulate doctor version --help --version'
+        _carrel_words "$word" 'run host ctl top schema simulate doctor version --help --version'
         return
     fi
     case $before in
         ctl) _carrel_words "$word" 'list show stats events console create start pause resume stop kill delete set policy --socket --json' && return ;;
+        --interval) _carrel_words "$word" '500ms 1s 5s' && return ;;
         policy) _carrel_words "$word" 'weighted-fair round-robin priority fcfs sjf' && return ;;
         --placement) _carrel_words "$word" 'none spread pack' && return ;;
         --initrd | --disk | --vsock | --socket | create | --swap | --check) _carrel_files "$word" ;;

@@ -1,5 +1,5 @@
 # fish completion for carrel(1)
-set -l subcommands run host ctl schema simulate doctor version
+set -l subcommands run host ctl top schema simulate doctor version
 set -l first "not __fish_seen_subcommand_from $subcommands"
 set -l run '__fish_seen_subcommand_from run'
 
@@ -7,6 +7,7 @@ complete -c carrel -f
 complete -c carrel -n $first -a run -d 'Run a guest on this terminal until it ends'
 complete -c carrel -n $first -a host -d 'Run several guests in one process'
 complete -c carrel -n $first -a ctl -d 'Ask a host, or have it do something'
+complete -c carrel -n $first -a top -d 'Show who has what of a host, and who waits for what'
 complete -c carrel -n $first -a schema -d 'Print the JSON Schema of descriptions, or check one'
 complete -c carrel -n $first -a simulate -d 'Run the scheduler in virtual time'
 complete -c carrel -n $first -a doctor -d 'Say whether this host can run guests'
@@ -17,6 +18,10 @@ complete -c carrel -s h -l help -d 'Show the help'
 complete -c carrel -n '__fish_seen_subcommand_from host' -F
 complete -c carrel -n '__fish_seen_subcommand_from host ctl' -l socket -r -F -d 'Where it is asked'
 complete -c carrel -n '__fish_seen_subcommand_from host' -l placement -x -a 'none spread pack' -d 'On which host CPUs guests run'
+complete -c carrel -n '__fish_seen_subcommand_from top' -l socket -r -F -d 'Where it is asked'
+complete -c carrel -n '__fish_seen_subcommand_from top' -l interval -x -a '500ms 1s 5s' -d 'Between two pages'
+complete -c carrel -n '__fish_seen_subcommand_from top' -l once -d 'One page'
+complete -c carrel -n '__fish_seen_subcommand_from top' -l json -d 'The same for programs'
 complete -c carrel -n '__fish_seen_subcommand_from ctl' -l json -d 'As the host gives it'
 complete -c carrel -n '__fish_seen_subcommand_from ctl' -a 'list show stats events console create start pause resume stop kill delete set policy'
 complete -c carrel -n '__fish_seen_subcommand_from schema' -l check -r -F -d 'A file or folder'

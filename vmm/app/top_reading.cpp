@@ -71,7 +71,7 @@ void read_config(TopGuest& guest, const Json& told) {
 }
 
 void read_stats(TopReading::Guest& guest, const Json& stats) {
-    guest.time = time(stats, "time").value_or(0);
+    guest.time = static_cast<Nanoseconds>(count(stats, "time").value_or(0));  // since 1970
     guest.what.resident = count(stats, "resident");
     guest.counters.disk_bytes = count(stats, "disk-bytes");
     guest.counters.io = time(stats, "io");
@@ -82,7 +82,9 @@ void read_stats(TopReading::Guest& guest, const Json& stats) {
             add(guest.counters.run, time(*times, "run"));
             add(guest.counters.waiting_quota, time(*times, "quota"));
             add(guest.counters.waiting_cpu, time(*times, "host-cpu"));
-            add(guest.counters.steal, time(*times, "steal"));
+            // What its own top counts as stolen.
+            add(guest.counters.steal, time(*times, "quota"));
+            add(guest.counters.steal, time(*times, "host-cpu"));
         }
     }
     if (const Json* const nets = part(stats, "nets"); nets != nullptr && nets->is_array()) {

@@ -13,6 +13,7 @@ void add_ctl(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);
 void add_schema(CLI::App& app, int& status);
 void add_simulate(CLI::App& app, int& status);
+void add_top(CLI::App& app, int& status);
 void add_version(CLI::App& app, int& status);
 std::string version_text();
 

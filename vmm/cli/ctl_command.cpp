@@ -32,6 +32,7 @@ struct CtlOptions {
     std::vector<std::string> words;
     bool json = false;
     bool once = false;
+    bool realtime = false;
 };
 
 Request request(const char* method, std::string target, std::string body = {}) {
@@ -149,10 +150,9 @@ CLI::App* add(CLI::App& ctl, const std::shared_ptr<CtlOptions>& options, int& st
 }
 
 void add_verbs(CLI::App& ctl, const std::shared_ptr<CtlOptions>& o, int& status) {
-    const std::array<std::array<const char*, 2>, 5> verbs = {{
+    const std::array<std::array<const char*, 2>, 4> verbs = {{
         {"start", "Start a guest, or start it once more"},
         {"pause", "Stop a guest's vCPUs and its clocks"},
-        {"resume", "Let a paused guest go on"},
         {"stop", "Press a guest's power button; end it where that doesn't within 10 s"},
         {"kill", "End a guest"},
     }};
@@ -165,6 +165,16 @@ void add_verbs(CLI::App& ctl, const std::shared_ptr<CtlOptions>& o, int& status)
             ->add_option("NAME", o->name, "the guest")
             ->required();
     }
+    auto* const resume = add(
+        ctl, o, status, "resume", "Let a paused guest go on", [](const CtlOptions& options) -> Result<void> {
+            TRY_ASSIGN(const std::string path,
+                       path_of(options.name, options.realtime ? "/resume-realtime" : "/resume"));
+            return ask(options, request("POST", path), nullptr);
+        });
+    resume->add_option("NAME", o->name, "the guest")->required();
+    resume->add_flag(
+        "--realtime", o->realtime,
+        "its clocks step to where they were without the pause (default: they go on from where they stood)");
     add(ctl, o, status, "delete", "Forget a guest that doesn't run, and free all of it",
         [](const CtlOptions& options) -> Result<void> {
             TRY_ASSIGN(const std::string path, path_of(options.name));

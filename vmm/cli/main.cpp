@@ -14,6 +14,7 @@ constexpr const char* kFooter = R"(
 carrel run               the embedded guest, at a prompt at once
 carrel run vmlinuz       a stock kernel on this terminal (Ctrl-A c: keys, Ctrl-A x: end)
 carrel host fleet.json   several guests in one process; carrel ctl list, show, start, stop …
+carrel top               who has what of them, and who waits for what
 carrel doctor            whether this host can do it, and how fast
 carrel simulate FILE     who gets which CPU when, in virtual time
 
@@ -34,11 +35,13 @@ std::string help_of(const CLI::App& app) {
 std::string no_command(const CLI::App& app) {
     const auto extras = app.remaining();
     if (extras.empty())
-        return "no command; write carrel run, carrel host, carrel ctl, carrel doctor, carrel schema or "
+        return "no command; write carrel run, carrel host, carrel ctl, carrel top, carrel doctor, carrel "
+               "schema or "
                "carrel version (see carrel "
                "--help)";
     return fmt::format(
-        "'{}' is no command of carrel's; there are run, host, ctl, doctor, schema, simulate and version (see "
+        "'{}' is no command of carrel's; there are run, host, ctl, top, doctor, schema, simulate and version "
+        "(see "
         "carrel "
         "--help)",
         extras.front());
@@ -69,6 +72,7 @@ int main(int argc, char** argv) {
     add_doctor(app, status);
     add_schema(app, status);
     add_simulate(app, status);
+    add_top(app, status);
     add_version(app, status);
     try {
         app.parse(argc, argv);

@@ -39,6 +39,7 @@ Json tree(const VcpuStats& vcpu) {
     json["thread"] = vcpu.sample->thread;
     json["times"] = tree(vcpu.sample->times);
     json["halts-known"] = vcpu.sample->halts_known;
+    if (vcpu.sample->halts_known) json["times"]["residual"] = vcpu.sample->times.residual();
     return json;
 }
 
@@ -87,6 +88,8 @@ std::string guests_json(const std::vector<GuestInfo>& guests) {
 std::string stats_json(const std::string& name, const GuestStats& stats) {
     Json json{{"name", name}, {"time", stats.time}, {"up", stats.up}, {"restarts", stats.restarts}};
     const MachineStatistics& machine = stats.machine;
+    if (stats.io) json["io"] = *stats.io;
+    if (machine.memory) json["resident"] = machine.memory->charged;
     json["exits"] = {{"all", machine.exits},
                      {"port", machine.port_exits},
                      {"mmio", machine.mmio_exits},

@@ -78,9 +78,10 @@ bool serve_verb(Fleet& fleet, const std::string& name, const std::string& verb, 
         fleet.start(name, [done](const Result<void>& started) { done(of_verb(started)); });
         return true;
     }
-    const std::array<std::pair<const char*, Result<void> (*)(Fleet&, const std::string&)>, 4> verbs = {{
+    const std::array<std::pair<const char*, Result<void> (*)(Fleet&, const std::string&)>, 5> verbs = {{
         {"pause", [](Fleet& f, const std::string& guest) { return f.pause(guest); }},
         {"resume", [](Fleet& f, const std::string& guest) { return f.resume(guest); }},
+        {"resume-realtime", [](Fleet& f, const std::string& guest) { return f.resume(guest, true); }},
         {"stop", [](Fleet& f, const std::string& guest) { return f.stop(guest); }},
         {"kill", [](Fleet& f, const std::string& guest) { return f.kill(guest); }},
     }};

@@ -28,6 +28,10 @@ uint64_t number(const Json& json, const char* key) {
     return json.is_object() && json.contains(key) && json[key].is_number() ? json[key].get<uint64_t>() : 0;
 }
 
+int64_t nanoseconds(const Json& json, const char* key) {
+    return json.is_object() && json.contains(key) && json[key].is_number() ? json[key].get<int64_t>() : 0;
+}
+
 // What stands at `key`; an empty object where nothing does.
 Json part(const Json& json, const char* key) {
     return json.is_object() && json.contains(key) ? json[key] : Json::object();
@@ -57,7 +61,7 @@ std::string size_row(const Json& json, const char* key) {
                        text("free"));
 }
 
-std::string seconds(uint64_t nanoseconds) {
+std::string seconds(int64_t nanoseconds) {
     return fmt::format("{:.3f}", static_cast<double>(nanoseconds) / 1e9);
 }
 
@@ -97,15 +101,16 @@ std::string host_table(const std::string& json) {
 std::string stats_text(const std::string& json) {
     const Json stats = parsed(json);
     std::string text = fmt::format("{}: up {} s, {} exits to userspace\n", word(stats, "name"),
-                                   seconds(number(stats, "up")), number(part(stats, "exits"), "all"));
-    text += fmt::format("{:<6}{:>8}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "vCPU", "thread", "wall s",
-                        "run", "quota", "host CPU", "memory", "halted", "paused");
+                                   seconds(nanoseconds(stats, "up")), number(part(stats, "exits"), "all"));
+    text += fmt::format("{:<6}{:>8}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}\n", "vCPU", "thread",
+                        "wall s", "run", "quota", "host CPU", "memory", "halted", "paused", "residual");
     unsigned id = 0;
     for (const Json& vcpu : list(stats, "vcpus")) {
         const Json times = vcpu.is_object() && vcpu.contains("times") ? vcpu["times"] : Json::object();
         text += fmt::format("{:<6}{:>8}", id++, word(vcpu, "thread"));
-        for (const char* const term : {"wall", "run", "quota", "host-cpu", "memory", "halted", "paused"})
-            text += fmt::format("{:>11}", seconds(number(times, term)));
+        for (const char* const term :
+             {"wall", "run", "quota", "host-cpu", "memory", "halted", "paused", "residual"})
+            text += fmt::format("{:>11}", times.contains(term) ? seconds(nanoseconds(times, term)) : "-");
         text += "\n";
     }
     for (const Json& net : list(stats, "nets"))

@@ -47,9 +47,9 @@ Result<void> Fleet::pause(const std::string& name) {
     return guest->pause();
 }
 
-Result<void> Fleet::resume(const std::string& name) {
+Result<void> Fleet::resume(const std::string& name, bool clocks_ran) {
     TRY_ASSIGN(Guest* const guest, may(Verb::kResume, name));
-    return guest->resume();
+    return guest->resume(clocks_ran);
 }
 
 Result<void> Fleet::stop(const std::string& name, Nanoseconds patience) {

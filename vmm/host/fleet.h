@@ -42,7 +42,8 @@ class Fleet final : public GuestListener {
     // Of one that has ended: loads it once more first.
     void start(const std::string& name, Done done);
     Result<void> pause(const std::string& name);
-    Result<void> resume(const std::string& name);
+    // `clocks_ran`: its clocks show the host's time again, as if they had never stopped.
+    Result<void> resume(const std::string& name, bool clocks_ran = false);
     Result<void> stop(const std::string& name, Nanoseconds patience = kPatience);
     Result<void> kill(const std::string& name);
     // `done` when nothing of it is left.

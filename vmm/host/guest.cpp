@@ -172,9 +172,9 @@ Result<void> Guest::pause() {
     return {};
 }
 
-Result<void> Guest::resume() {
+Result<void> Guest::resume(bool clocks_ran) {
     paused_ = false;
-    auto resumed = machine_->resume();
+    auto resumed = machine_->resume(clocks_ran);
     tell(GuestEvent::Kind::kResumed);
     return resumed;
 }
@@ -309,6 +309,7 @@ GuestStats Guest::stats() {
     stats.time = services_.clock.wall();
     stats.restarts = restarts_;
     stats.machine = past_;
+    if (services_.scheduler != nullptr) stats.io = services_.scheduler->guest(scheduled_as_).used_io;
     if (life_ != Life::kRunning) return stats;
     stats.up = services_.clock.now() - started_;
     if (!machine_) return stats;

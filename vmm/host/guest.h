@@ -71,7 +71,7 @@ class Guest final : public ByteReceiver {
     void load(Done done);
     Result<void> start();
     Result<void> pause();
-    Result<void> resume();  // it goes on even where its clocks couldn't be set
+    Result<void> resume(bool clocks_ran = false);  // it goes on even where its clocks couldn't be set
     // Presses the power button, and ends the run where that hasn't within `patience`.
     void stop(Nanoseconds patience);
     // Ends the run, whatever its machine does meanwhile.
@@ -149,7 +149,7 @@ class Guest final : public ByteReceiver {
     uint64_t timeout_ = 0, patience_ = 0;  // timers; 0: not set
     uint32_t restarts_ = 0;
     const std::shared_ptr<char> alive_ = std::make_shared<char>();
-    sched::GuestId scheduled_as_{};  // where there is a scheduler
+    sched::GuestId scheduled_as_{};                 // where there is a scheduler
     std::shared_ptr<sched::IoAccount> io_account_;  // there, too
 };
 

@@ -20,11 +20,12 @@ struct VcpuStats {
 };
 
 struct GuestStats {
-    Nanoseconds time = 0;          // since 1970: of these figures
-    Nanoseconds up = 0;            // since it was started
-    uint32_t restarts = 0;         // by itself
-    MachineStatistics machine;     // of its last machine
-    std::vector<VcpuStats> vcpus;  // none: it has no machine
+    Nanoseconds time = 0;           // since 1970: of these figures
+    Nanoseconds up = 0;             // since it was started
+    uint32_t restarts = 0;          // by itself
+    MachineStatistics machine;      // of its last machine
+    std::optional<Nanoseconds> io;  // CPU time that the process's threads spent for it; none: nobody counts
+    std::vector<VcpuStats> vcpus;   // none: it has no machine
 };
 
 // What there is to say about a guest in a list, or by itself.
