@@ -3,7 +3,7 @@
 #include <linux/kvm.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -14,14 +14,18 @@
 namespace carrel::kvm {
 namespace {
 
+// A descriptor without its name. Not its sizeof: the header's empty struct before the name has a size in C++.
+constexpr size_t kDescriptorSize =
+    offsetof(kvm_stats_desc, bucket_size) + sizeof(kvm_stats_desc::bucket_size);
+
 // Where the file has the value of statistic `name`.
 std::optional<uint64_t> offset_of(std::string_view name, const kvm_stats_header& header,
                                   const std::vector<char>& descriptors) {
-    const size_t step = sizeof(kvm_stats_desc) + header.name_size;
+    const size_t step = kDescriptorSize + header.name_size;
     for (size_t at = 0; at + step <= descriptors.size(); at += step) {
         kvm_stats_desc descriptor{};
-        std::memcpy(&descriptor, descriptors.data() + at, sizeof descriptor);
-        const std::string_view found(descriptors.data() + at + sizeof descriptor, header.name_size);
+        std::memcpy(&descriptor, descriptors.data() + at, kDescriptorSize);
+        const std::string_view found(descriptors.data() + at + kDescriptorSize, header.name_size);
         if (found.substr(0, found.find('\0')) == name)
             return uint64_t{header.data_offset} + descriptor.offset;
     }
@@ -38,7 +42,7 @@ Result<HaltStatistics> HaltStatistics::open(int vcpu) {
     const bool whole = ::pread(fd.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);
     if (!whole || header.num_desc > kMostStatistics || header.name_size > kMostStatistics)
         return host_error("KVM's statistics of a vCPU can't be read");
-    std::vector<char> descriptors(size_t{header.num_desc} * (sizeof(kvm_stats_desc) + header.name_size));
+    std::vector<char> descriptors(size_t{header.num_desc} * (kDescriptorSize + header.name_size));
     if (::pread(fd.get(), descriptors.data(), descriptors.size(), header.desc_offset) !=
         static_cast<ssize_t>(descriptors.size()))
         return host_error("KVM's statistics of a vCPU can't be read");

@@ -205,8 +205,7 @@ Result<void> Machine::start_threads() {
         runners_.push_back(std::make_unique<VcpuRunner>(*vcpu, *hardware_.board, gate_, *this, options));
         if (services_.scheduler != nullptr)
             TRY(runners_.back()->take_seat(*services_.scheduler, services_.scheduled_as));
-        samplers_.emplace_back(*runners_.back(), *vcpu, services_.opener);
-        if (services_.scheduler != nullptr) samplers_.back().prepare();
+        samplers_.emplace_back(*runners_.back(), services_.opener);
     }
     {
         MutexLock lock(mutex_);

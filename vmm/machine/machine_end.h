@@ -54,7 +54,8 @@ constexpr const char* end_name(EndReason reason) {
 // Nobody wished for it.
 constexpr bool is_failure(EndReason reason) {
     return reason == EndReason::kTripleFault || reason == EndReason::kPanic ||
-           reason == EndReason::kTimeout || reason == EndReason::kMemoryLimit || reason == EndReason::kHostFailure;
+           reason == EndReason::kTimeout || reason == EndReason::kMemoryLimit ||
+           reason == EndReason::kHostFailure;
 }
 
 }  // namespace carrel

@@ -60,6 +60,9 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     void run();  // the thread's body
     // Any thread. Reaches the vCPU in KVM_RUN and where it is parked.
     void kick() override;
+    // Of its halts, where it has a seat and KVM counts them. Opened before the vCPU runs: afterwards KVM
+    // gives its statistics to nobody until it leaves the guest, which a halted one doesn't.
+    const std::optional<kvm::HaltStatistics>& halts() const { return halts_; }
     bool seems_halted() const override { return !halts_ || halts_->read().halted_now; }
     const ExitCounts& counts() const { return counts_; }
 
@@ -116,11 +119,11 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     std::atomic<int32_t> thread_{0};
     std::atomic<Nanoseconds> began_{0};
     sched::WaitStamp paused_;
-    sched::WaitStamp starved_;                  // of memory
-    std::optional<kvm::HaltStatistics> halts_;  // where it has a seat and KVM counts
-    std::optional<Seat> seat_;                  // none: it runs without leases
-    bool kicked_ = true;                        // something may have to be looked at before it runs on
-    uint64_t denials_seen_ = 0;                 // see FaultService::explain()
+    sched::WaitStamp starved_;  // of memory
+    std::optional<kvm::HaltStatistics> halts_;
+    std::optional<Seat> seat_;     // none: it runs without leases
+    bool kicked_ = true;           // something may have to be looked at before it runs on
+    uint64_t denials_seen_ = 0;    // see FaultService::explain()
     bool access_pending_ = false;  // the last exit was one that KVM completes at the next KVM_RUN
     RateLimit complaints_{kComplaints, kSecond};
     ExitCounts counts_;

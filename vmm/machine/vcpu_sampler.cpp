@@ -4,10 +4,6 @@
 
 namespace carrel {
 
-void VcpuSampler::prepare() {
-    if (auto halts = kvm::HaltStatistics::open(vcpu_.fd()); halts.ok()) halts_.emplace(std::move(*halts));
-}
-
 bool VcpuSampler::follow_thread() {
     if (thread_) return true;
     const int32_t thread = runner_.waits().thread;
@@ -18,7 +14,7 @@ bool VcpuSampler::follow_thread() {
 }
 
 void VcpuSampler::settle() {
-    if (halts_ && halts_->read().halted_now) runner_.kick();
+    if (runner_.halts() && runner_.halts()->read().halted_now) runner_.kick();
 }
 
 // All parts at one moment: a thread that has to wait in the middle of it tries again.
@@ -26,15 +22,16 @@ std::optional<VcpuSample> VcpuSampler::sample() {
     constexpr Nanoseconds kOneMoment = 100 * kMicrosecond;
     constexpr int kTries = 5;
     if (!follow_thread()) return std::nullopt;
+    const std::optional<kvm::HaltStatistics>& halts = runner_.halts();
     for (int tries = 1;; ++tries) {
         const Nanoseconds before = sched::monotonic_time();
         const auto thread = thread_->read();
         if (!thread) return std::nullopt;
         const VcpuRunner::Waits waits = runner_.waits();
-        VcpuSample sample{waits.thread, {}, halts_.has_value()};
+        VcpuSample sample{waits.thread, {}, halts.has_value()};
         sample.times.run = thread->run;
         sample.times.host_cpu = thread->waited;
-        if (halts_) sample.times.halted = halts_->read().halted;
+        if (halts) sample.times.halted = halts->read().halted;
         sample.times.quota = waits.quota;
         sample.times.memory = waits.memory;
         sample.times.paused = waits.paused;

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "vmm/base/opener.h"
-#include "vmm/kvm/halt_statistics.h"
 #include "vmm/machine/vcpu_runner.h"
 #include "vmm/sched/vcpu_times.h"
 
@@ -23,12 +22,8 @@ class VcpuSampler {
     // Long enough for a kicked vCPU to have left its halt and counted it.
     static constexpr Nanoseconds kSettle = kMillisecond;
 
-    VcpuSampler(VcpuRunner& runner, const kvm::Vcpu& vcpu, Opener& opener)
-        : runner_(runner), vcpu_(vcpu), opener_(opener) {}
+    VcpuSampler(VcpuRunner& runner, Opener& opener) : runner_(runner), opener_(opener) {}
 
-    // Before the vCPU runs: afterwards KVM gives its statistics to nobody until it leaves the guest, which a
-    // halted one doesn't.
-    void prepare();
     // First: KVM counts a halt when it ends, so a halted vCPU is kicked. It goes on halting.
     void settle();
     // kSettle later. none: its thread hasn't begun, or has ended.
@@ -38,10 +33,8 @@ class VcpuSampler {
     bool follow_thread();
 
     VcpuRunner& runner_;
-    const kvm::Vcpu& vcpu_;
     Opener& opener_;
     std::optional<sched::ThreadTimes> thread_;
-    std::optional<kvm::HaltStatistics> halts_;
 };
 
 }  // namespace carrel
