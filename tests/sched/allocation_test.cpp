@@ -1,4 +1,5 @@
 // No decision allocates: the core's room is made when guests and vCPUs are added.
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <vector>

@@ -1,6 +1,8 @@
 // PolicyCore, call by call: what a driver sees of leases, recalls, budgets and events.
 #include "vmm/sched/policy_core.h"
 
+#include <vector>
+
 #include "tests/catch.h"
 
 using namespace carrel;

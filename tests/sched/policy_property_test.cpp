@@ -1,4 +1,5 @@
 // PolicyCore under events at random: what must hold whatever happens. Seeds are fixed.
+#include <algorithm>
 #include <map>
 #include <vector>
 

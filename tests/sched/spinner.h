@@ -2,6 +2,7 @@
 // tested on real threads and real time without KVM.
 #pragma once
 
+#include <algorithm>
 #include <csignal>
 #include <memory>
 #include <thread>

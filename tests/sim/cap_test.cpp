@@ -1,5 +1,6 @@
 // Caps in virtual time, with leases that end late as on real machines: how far off is the share, and how long
 // is a vCPU held?
+#include <algorithm>
 #include <cmath>
 
 #include "tests/sim/scenarios.h"

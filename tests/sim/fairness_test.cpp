@@ -1,4 +1,5 @@
 // Who gets what where CPUs are short.
+#include <algorithm>
 #include <numeric>
 
 #include "tests/sim/scenarios.h"

@@ -1,6 +1,7 @@
 #include "vmm/config/scalar_text.h"
 
 #include <charconv>
+#include <cstdint>
 
 namespace carrel::config {
 namespace {
