@@ -36,7 +36,7 @@ constexpr std::string_view kTwo =
 }  // namespace
 
 TEST_CASE("control: requests are the same however their bytes come") {
-    for (const size_t piece : {1, 2, 3, 7, 64, 1000}) {
+    for (const size_t piece : {1u, 2u, 3u, 7u, 64u, 1000u}) {
         const Read two = read(kTwo, piece);
         REQUIRE(two.requests.size() == 2);
         CHECK(two.requests[0].method == "POST");
