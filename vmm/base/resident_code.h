@@ -12,10 +12,11 @@ const std::byte* program_start();
 // The pages of this program's code: one segment (ld and lld make one). Nothing else is mapped there.
 std::span<const std::byte> program_code();
 
-// Takes the program's code out of this process's memory: it stays in the page cache, and what runs again comes
-// back by itself, 64 KiB a fault. Loading a kernel runs through command line, decompressors and tables; what a
-// guest then needs for hours is a few loops. Breakpoints that a debugger or a uprobe has put into the code go
-// with it, so debug builds keep theirs. Any thread.
+// Takes the program's code out of this process's memory: it stays in the page cache, and what runs again
+// comes back by itself, 64 KiB a fault. Loading a kernel runs through command line, decompressors and tables,
+// and beginning to run through what starts threads; what a guest then needs for hours is a few loops.
+// Breakpoints that a debugger or a uprobe has put into the code go with it, so debug builds keep theirs. Any
+// thread.
 void give_back_code();
 
 }  // namespace carrel

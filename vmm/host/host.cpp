@@ -10,6 +10,8 @@
 
 namespace carrel {
 
+constexpr Nanoseconds kBegun = 100 * kMillisecond;
+
 Result<std::unique_ptr<Host>> Host::create(const HostResources& resources, Opener& opener, Spawner& spawner,
                                            Log& log, const Clock& clock) {
     crash_registry::install_sigbus_handler();
@@ -48,7 +50,8 @@ Result<void> Host::start_scheduler(const sched::Scheduler::Options& options) {
 }
 
 Result<void> Host::start() {
-    give_back_code();
+    // Not before its guests have begun: what their first steps need once isn't needed for hours, either.
+    io_->after(kBegun, [] { give_back_code(); });
     TRY_ASSIGN(io_thread_, Thread::start("io", [this] { io_->run(); }));
     return {};
 }
