@@ -174,7 +174,7 @@ class Events {
 }  // namespace
 
 TEST_CASE("at random: no CPU is given twice or left idle, no budget is exceeded") {
-    const uint64_t seed = GENERATE(range(1, 41));
+    const uint64_t seed = GENERATE(range(1u, 41u));
     CAPTURE(seed);
     Events events(seed);
     for (int i = 0; i < 1500; ++i) events.step();

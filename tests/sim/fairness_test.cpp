@@ -53,7 +53,7 @@ TEST_CASE("weights 1:2:4:8 are met within half a percent") {
 }
 
 TEST_CASE("weighted fair with caps and many vCPUs gives what water-filling says") {
-    const uint64_t seed = GENERATE(range(1, 25));
+    const uint64_t seed = GENERATE(range(1u, 25u));
     sim::Random random(seed);
     const auto cpus = static_cast<uint32_t>(1 + random.next() % 4);
     Scenario scenario = on_cpus(cpus, Policy::kWeightedFair, 20 * kSecond);

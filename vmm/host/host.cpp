@@ -9,8 +9,11 @@
 #include "vmm/base/resident_code.h"
 
 namespace carrel {
+namespace {
 
 constexpr Nanoseconds kBegun = 100 * kMillisecond;
+
+}  // namespace
 
 Result<std::unique_ptr<Host>> Host::create(const HostResources& resources, Opener& opener, Spawner& spawner,
                                            Log& log, const Clock& clock) {
