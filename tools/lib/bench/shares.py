@@ -44,6 +44,7 @@ host() { # TITLE FLEET SECONDS
 names='a b c d e f g h'; host equal 'EQUAL' 8
 names='a b c d'; host weights 'WEIGHTS' 8
 names='a b'; host wake 'WAKE' 6
+exit 0
 """
 
 
