@@ -144,7 +144,7 @@ Result<ConsoleKind> parse_console(const std::string& text) {
 Result<void> check_name(const std::string& name) {
     if (name.empty()) return usage_error("--name: it is given but empty", "leave it out for the default");
     const bool legal =
-        !name.empty() && name.size() <= MachineConfig::kMaxNameLength &&
+        name.size() <= MachineConfig::kMaxNameLength &&
         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
             std::string::npos;
     if (legal) return {};
