@@ -20,7 +20,7 @@ renders() {
 # man's page names what `carrel run --help` names, and the other way round.
 options_of_help() { "$root/usr/bin/carrel" run --help | grep -oE '(^|[ ,])--[a-z-]+' | tr -d ' ,' | grep -v '^--help$' | sort -u; }
 options_of_page() {
-    sed -n '/^.SH OPTIONS OF RUN/,/^.SH OPTIONS OF SCHEMA/p' "$1" | tr -d '\\' | grep -oE -- '--[a-z-]+' | sort -u
+    sed -n '/^.SH OPTIONS OF RUN/,/^.SH OPTIONS OF HOST/p' "$1" | tr -d '\\' | grep -oE -- '--[a-z-]+' | sort -u
 }
 page_and_help_agree() { same "$(options_of_help)" "$(options_of_page "$root/usr/share/man/man1/carrel.1")"; }
 # Each option that the help lists is in this completion file, too.

@@ -23,24 +23,25 @@ check 'quota: a stock kernel boots in a host' boots
 capped() { ctl set linux cpu-cap=5% && reached marker-capped; }
 check 'quota: it goes on under a cap of 5 %' capped
 ctl set linux cpu-cap=default
-# Of all its ticks between the two, in thousandths: what top divides.
+# In thousandths: what it counts as stolen of the minute that passed, and of all its ticks, which is what top divides. Whole
+# ticks are more than the time that it ran (KVM's guests see that under cgroups, too), so the second is too low by some.
 stolen() {
     lines | awk '/^stat cpu/ { for (i = 3; i <= 12; ++i) v[n, i] = $i; ++n }
-        END { for (i = 3; i <= 12; ++i) sum += v[1, i] - v[0, i]; printf "%d\n", sum ? (v[1, 10] - v[0, 10]) * 1000 / sum : 0 }'
+        END { for (i = 3; i <= 12; ++i) sum += v[1, i] - v[0, i]; s = v[1, 10] - v[0, 10]; printf "%d %d\n", s / 6, sum ? s * 1000 / sum : 0 }'
 }
 steal_is_right() {
-    thousandths=$(stolen)
+    set -- $(stolen)
     lines | grep '^stat'
-    echo "stolen: $thousandths of 1000, 950 wanted"
-    [ "$thousandths" -ge 945 ] && [ "$thousandths" -le 955 ]
+    echo "stolen: $1 of 1000 of the time, $2 of its ticks, 950 wanted"
+    [ "$1" -ge 945 ] && [ "$1" -le 955 ]
 }
-check 'quota: its top shows what it was held back, within half a point' steal_is_right
+check 'quota: the time that it calls stolen is what it was held back, within half a point' steal_is_right
 grep '^stolen' /tmp/check.log | sed 's/^/# /'
 invariant() {
     ctl stats linux
     ctl --json stats linux >/tmp/stats
     echo "$(sed 's/.*"residual":\(-\{0,1\}[0-9]*\).*/\1/' /tmp/stats) $(sed 's/.*"wall":\([0-9]*\).*/\1/' /tmp/stats)" >/tmp/parts
-    awk '{ r = $1 < 0 ? -$1 : $1; printf "residual: %d of %d ns\n", $1, $2; exit !($2 > 0 && r * 200 <= $2) }' /tmp/parts
+    awk '{ r = $1 < 0 ? -$1 : $1; printf "residual: %s of %s ns\n", $1, $2; exit !($2 > 0 && r * 200 <= $2) }' /tmp/parts
 }
 check 'quota: where its time went adds up within half a percent' invariant
 grep '^residual' /tmp/check.log | sed 's/^/# /'
