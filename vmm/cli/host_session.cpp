@@ -9,6 +9,7 @@
 #include <csignal>
 
 #include "vmm/base/crash_registry.h"
+#include "vmm/base/host_cpus.h"
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/say.h"
 
@@ -46,10 +47,12 @@ Result<void> HostSession::set_up() {
     std::signal(SIGXFSZ, SIG_IGN);  // and a file that may not grow the console's
     crash_registry::install_crash_handlers();
     TRY(raise_limit());
+    if (!config_.host.cpus.empty()) TRY(keep_to_cpus(config_.host.cpus, "host.cpus"));
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
     TRY(take_signals());
     TRY_ASSIGN(host_, Host::create(HostResources::of(config_.host), opener_, spawner_, log_, clock_));
-    TRY(host_->start_scheduler({.cpus = usable_cpus(config_.host), .policy = config_.host.policy}));
+    TRY(host_->start_scheduler(
+        {.cpus = count_usable_cpus(config_.host.cpus), .policy = config_.host.policy}));
     TRY_ASSIGN(server_, control::Server::create(*main_loop_, opener_, socket_, *host_, log_));
     TRY(host_->start());
     host_->post([this] { create_next(); });

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "vmm/base/crash_registry.h"
+#include "vmm/base/host_cpus.h"
 #include "vmm/base/signals.h"
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/load_watch.h"
@@ -47,7 +48,7 @@ Result<void> RunSession::set_up() {
     // From here on main reads them from descriptors; every other thread blocks them anyway (Thread).
     TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN, SIGWINCH}));
     TRY_ASSIGN(host_, Host::create({}, opener_, spawner_, log_, clock_));
-    if (config_.cpu_quota != CpuQuota{}) TRY(host_->start_scheduler({.cpus = usable_cpus({})}));
+    if (config_.cpu_quota != CpuQuota{}) TRY(host_->start_scheduler({.cpus = count_usable_cpus({})}));
     TRY_ASSIGN(guest_, host_->fleet().add(config_, [this](const GuestReport& report) {
         main_loop_->post([this, report] { report_ = report; });
         main_loop_->stop();

@@ -1,9 +1,9 @@
 #include "vmm/host/host_account.h"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/sysinfo.h>
 
+#include "vmm/base/host_cpus.h"
 #include "vmm/model/config_text.h"
 
 namespace carrel {
@@ -37,17 +37,9 @@ Result<void> refuse(const std::string& name, const char* what, const std::string
 
 }  // namespace
 
-uint32_t usable_cpus(const HostConfig& config) {
-    if (!config.cpus.empty()) return static_cast<uint32_t>(config.cpus.size());
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (::sched_getaffinity(0, sizeof set, &set) == 0) return static_cast<uint32_t>(CPU_COUNT(&set));
-    return 1;
-}
-
 HostResources HostResources::of(const HostConfig& config) {
     HostResources resources;
-    const uint64_t cpus = uint64_t{usable_cpus(config)} * kWholeCpu;
+    const uint64_t cpus = uint64_t{count_usable_cpus(config.cpus)} * kWholeCpu;
     resources.cpu = static_cast<CpuShare>(times(cpus, config.cpu_overcommit));
     resources.memory =
         times(config.memory != 0 ? config.memory : memory_of_this_host(), config.memory_overcommit);

@@ -58,6 +58,5 @@ class HostAccount {
 
 // R_i.
 HostResources wanted_by(const MachineConfig& guest);
-uint32_t usable_cpus(const HostConfig& config);
 
 }  // namespace carrel

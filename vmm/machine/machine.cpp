@@ -11,6 +11,7 @@
 #include "boot/cmdline.h"
 #include "boot/kernel_image.h"
 #include "guest-images/default_guest.h"
+#include "vmm/base/host_cpus.h"
 #include "vmm/kvm/teardown.h"
 #include "vmm/machine/cpuid_x86.h"
 #include "vmm/machine/describe_x86.h"
@@ -84,6 +85,7 @@ Result<std::unique_ptr<Machine>> Machine::create(const MachineConfig& config,
 Result<std::unique_ptr<Machine>> Machine::open(const MachineConfig& config, const MachineServices& services) {
     TRY_ASSIGN(kvm::Kvm kvm, kvm::Kvm::open(services.opener));
     TRY(kvm.check_required());
+    TRY(check_cpus_usable(config.cpus_allowed, "--cpus-allowed"));
     auto machine = std::make_unique<Machine>(config, services, std::move(kvm));
     TRY_ASSIGN(machine->description_, describe(machine->kvm_, config));
     const EventLoop::ChargeScope charge(services.io, services.charge);
@@ -200,7 +202,7 @@ Result<void> Machine::start_threads() {
     gate_.reopen();
     samplers_.clear();
     runners_.clear();
-    const VcpuRunner::Options options{config_.rebuild_every, services_.log, services_.clock};
+    const VcpuRunner::Options options{config_, services_.log, services_.clock};
     for (const auto& vcpu : hardware_.vcpus) {
         runners_.push_back(std::make_unique<VcpuRunner>(*vcpu, *hardware_.board, gate_, *this, options));
         if (services_.scheduler != nullptr)

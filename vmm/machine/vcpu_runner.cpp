@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "vmm/base/host_cpus.h"
 #include "vmm/memory/fault_service.h"
 #include "vmm/observe/failure_report.h"
 
@@ -31,6 +32,14 @@ VcpuRunner::Waits VcpuRunner::waits() const {
     return waits;
 }
 
+// False: they have gone since the machine was made.
+bool VcpuRunner::keep_to_its_cpus() {
+    if (options_.config.cpus_allowed.empty()) return true;
+    const auto kept = keep_to_cpus(options_.config.cpus_allowed, "--cpus-allowed");
+    if (!kept.ok()) (void)end(EndReason::kHostFailure, kept.error().sentence());
+    return kept.ok();
+}
+
 // False: the host has no timer for it.
 bool VcpuRunner::begin_lease() {
     if (!seat_) return true;
@@ -48,13 +57,13 @@ void VcpuRunner::run() {
     vcpu_.bind_to_this_thread();
     began_.store(sched::monotonic_time(), std::memory_order_relaxed);
     thread_.store(::gettid(), std::memory_order_release);
-    bool going = begin_lease();
+    bool going = keep_to_its_cpus() && begin_lease();
     while (going && pass_gate()) {
         access_pending_ = false;
         const kvm::Exit exit = vcpu_.run();
         board_.drain_coalesced();
         going = answer(exit) == Next::kRun;
-        const uint32_t every = options_.rebuild_every;
+        const uint32_t every = options_.config.rebuild_every;
         if (every != 0 && vcpu_.exits() % every == 0) listener_.on_rebuild_due();
     }
     if (seat_) seat_->lease.end();

@@ -43,7 +43,7 @@ struct ExitCounts {
 class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
   public:
     struct Options {
-        uint32_t rebuild_every = 0;  // see MachineConfig
+        const MachineConfig& config;
         Log& log;
         const Clock& clock;
     };
@@ -88,6 +88,7 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     };
     bool pass_gate();
     bool stand_still();
+    bool keep_to_its_cpus();
     bool begin_lease();
     // LeaseVcpu
     bool is_halted() const override { return vcpu_.is_halted(); }
