@@ -2,6 +2,8 @@
 // tested on real threads and real time without KVM.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <memory>
@@ -35,9 +37,9 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
     void halt(bool halted) { halted_ = halted; }
     Nanoseconds cpu() const { return cpu_; }
     Nanoseconds longest_hold() const { return longest_hold_; }
-    Nanoseconds waited() { return scheduler_.times(place_).waited_for_quota; }
+    Nanoseconds waited() { return scheduler_.waited_for_quota(place_); }
 
-    int thread() { return scheduler_.times(place_).thread; }
+    int thread() const { return tid_; }  // gettid(2); 0: it hasn't begun
 
     bool seems_halted() const override { return halted_; }
     void kick() override {
@@ -57,6 +59,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
 
     void run() {
         this_thread_kicked = &kicked_;
+        tid_ = ::gettid();
         if (!lease_->begin().ok()) return;
         while (!stopped_) {
             if (kicked_.exchange(false) && !lease_->look()) {
@@ -76,6 +79,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
 
     Scheduler& scheduler_;
     uint32_t place_ = 0;
+    std::atomic<int> tid_{0};
     std::atomic<bool> kicked_{true};
     std::atomic<bool> halted_{false};
     std::atomic<bool> stopped_{false};

@@ -19,9 +19,7 @@ class ChargeSink {
 
 // CPU time of the calling thread.
 inline Nanoseconds thread_cpu_time() {
-    timespec t{};
-    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * kSecond + t.tv_nsec;
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }
 
 }  // namespace carrel

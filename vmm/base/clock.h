@@ -11,6 +11,13 @@ inline constexpr Nanoseconds kMicrosecond = 1'000;
 inline constexpr Nanoseconds kMillisecond = 1'000'000;
 inline constexpr Nanoseconds kSecond = 1'000'000'000;
 
+// What clock_gettime(2) says of a clock that there is.
+inline Nanoseconds read_clock(clockid_t id) {
+    timespec t{};
+    ::clock_gettime(id, &t);
+    return t.tv_sec * kSecond + t.tv_nsec;
+}
+
 // Any thread.
 class Clock {
   public:
@@ -21,16 +28,14 @@ class Clock {
 
 class SystemClock final : public Clock {
   public:
-    Nanoseconds now() const override { return read(CLOCK_MONOTONIC); }
-    Nanoseconds wall() const override { return read(CLOCK_REALTIME); }
-
-  private:
-    static Nanoseconds read(clockid_t id) {
-        timespec t{};
-        ::clock_gettime(id, &t);
-        return t.tv_sec * kSecond + t.tv_nsec;
-    }
+    Nanoseconds now() const override { return read_clock(CLOCK_MONOTONIC); }
+    Nanoseconds wall() const override { return read_clock(CLOCK_REALTIME); }
 };
+::clock_gettime(id, &t);
+return t.tv_sec * kSecond + t.tv_nsec;
+}
+}
+;
 
 // A clock that stands until a test moves it. Not for several threads.
 class ManualClock final : public Clock {

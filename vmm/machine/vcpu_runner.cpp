@@ -28,7 +28,7 @@ VcpuRunner::Waits VcpuRunner::waits() const {
     waits.began = began_.load(std::memory_order_relaxed);
     waits.memory = starved_.total(sched::monotonic_time());
     waits.paused = paused_.total(sched::monotonic_time());
-    if (seat_) waits.quota = seat_->scheduler.times(seat_->place).waited_for_quota;
+    if (seat_) waits.quota = seat_->scheduler.waited_for_quota(seat_->place);
     return waits;
 }
 

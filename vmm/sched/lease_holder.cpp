@@ -1,7 +1,5 @@
 #include "vmm/sched/lease_holder.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -12,7 +10,6 @@ Result<void> LeaseHolder::begin() {
     TRY_ASSIGN(KickTimer cpu, KickTimer::create(CLOCK_THREAD_CPUTIME_ID));
     wall_.emplace(std::move(wall));
     cpu_.emplace(std::move(cpu));
-    share().thread.store(::gettid(), std::memory_order_release);
     return {};
 }
 

@@ -11,20 +11,6 @@
 #include "vmm/base/signals.h"
 
 namespace carrel::sched {
-namespace {
-
-Nanoseconds read(clockid_t clock) {
-    timespec t{};
-    CHECK(::clock_gettime(clock, &t) == 0);
-    return t.tv_sec * kSecond + t.tv_nsec;
-}
-
-}  // namespace
-
-Nanoseconds monotonic_time() {
-    return read(CLOCK_MONOTONIC);
-}
-
 Result<KickTimer> KickTimer::create(clockid_t clock) {
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;

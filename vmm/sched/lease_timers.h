@@ -32,6 +32,8 @@ class KickTimer {
     Nanoseconds at_ = 0;  // when it fires, or has fired
 };
 
-Nanoseconds monotonic_time();
+inline Nanoseconds monotonic_time() {
+    return read_clock(CLOCK_MONOTONIC);
+}
 
 }  // namespace carrel::sched

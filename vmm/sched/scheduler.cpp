@@ -198,7 +198,6 @@ Result<uint32_t> Scheduler::add_vcpu(GuestId guest, ScheduledVcpu& outside) {
         board_.share(place);  // its grants go on counting: a late report of who sat here is out of date
     share.lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
     share.cpu.store(0, std::memory_order_relaxed);
-    share.thread.store(0, std::memory_order_relaxed);
     share.quota_waits.store(0, std::memory_order_relaxed);
     share.grant.fetch_add(1, std::memory_order_release);
     const auto number = static_cast<uint32_t>(vcpu);
@@ -219,15 +218,13 @@ void Scheduler::remove_vcpu(uint32_t place) {
     board_.ring();  // others may have its CPU
 }
 
-LeaseTimes Scheduler::times(uint32_t place) {
+Nanoseconds Scheduler::waited_for_quota(uint32_t place) {
     MutexLock lock(mutex_);
     const VcpuShare& share = board_.share(place);
-    LeaseTimes times{share.quota_waits.load(std::memory_order_relaxed),
-                     share.thread.load(std::memory_order_relaxed)};
+    const Nanoseconds ended = share.quota_waits.load(std::memory_order_relaxed);
     const Nanoseconds since = share.parked_since.load(std::memory_order_acquire);
-    if (since != 0 && seats_[place].state != State::kRunning)
-        times.waited_for_quota += monotonic_time() - since;
-    return times;
+    if (since == 0 || seats_[place].state == State::kRunning) return ended;
+    return ended + monotonic_time() - since;
 }
 
 void Scheduler::set_policy(Policy policy) {

@@ -18,13 +18,6 @@
 
 namespace carrel::sched {
 
-// A vCPU's time, each part from its own source; ns since its thread began. See vcpu_times.h for those that
-// KVM and the kernel count.
-struct LeaseTimes {
-    Nanoseconds waited_for_quota = 0;
-    int32_t thread = 0;  // gettid(2); 0: it hasn't begun
-};
-
 // A vCPU, for who isn't its thread. Any thread.
 class ScheduledVcpu : public Kick {
   public:
@@ -67,7 +60,8 @@ class Scheduler {
     Result<uint32_t> add_vcpu(GuestId guest, ScheduledVcpu& vcpu) EXCLUDES(mutex_);
     // Its thread has ended.
     void remove_vcpu(uint32_t place) EXCLUDES(mutex_);
-    LeaseTimes times(uint32_t place) EXCLUDES(mutex_);
+    // How long its thread has been parked for want of a lease, until now.
+    Nanoseconds waited_for_quota(uint32_t place) EXCLUDES(mutex_);
 
     void set_policy(Policy policy) EXCLUDES(mutex_);
     Policy policy() EXCLUDES(mutex_);

@@ -38,7 +38,6 @@ struct alignas(64) VcpuShare {
     std::atomic<int64_t> cpu{0};                  // its CPU time then, ns
     std::atomic<uint32_t> next{0};                // in the list of reports
     std::atomic<uint32_t> listed{0};              // 1: it is in there
-    std::atomic<int32_t> thread{0};               // gettid(2)
     std::atomic<int64_t> quota_waits{0};          // time parked for a lease, of those that have ended; ns
     std::atomic<int64_t> parked_since{0};         // CLOCK_MONOTONIC; 0: it isn't
 
