@@ -31,11 +31,6 @@ class SystemClock final : public Clock {
     Nanoseconds now() const override { return read_clock(CLOCK_MONOTONIC); }
     Nanoseconds wall() const override { return read_clock(CLOCK_REALTIME); }
 };
-::clock_gettime(id, &t);
-return t.tv_sec * kSecond + t.tv_nsec;
-}
-}
-;
 
 // A clock that stands until a test moves it. Not for several threads.
 class ManualClock final : public Clock {

@@ -11,6 +11,7 @@
 #include "vmm/base/signals.h"
 
 namespace carrel::sched {
+
 Result<KickTimer> KickTimer::create(clockid_t clock) {
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
