@@ -7,40 +7,51 @@ namespace carrel {
 
 void ConsoleHistory::write(std::span<const std::byte> bytes) {
     MutexLock lock(mutex_);
+    uint64_t begin = ring_->end.load(std::memory_order_relaxed);
     if (bytes.size() > kSize) {
-        end_ += bytes.size() - kSize;
+        begin += bytes.size() - kSize;
         bytes = bytes.last(kSize);
     }
-    const size_t start = end_ % kSize;
+    const uint64_t end = begin + bytes.size();
+    ring_->writing.store(end, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_release);  // a reader's, behind its copying
+    const size_t start = begin % kSize;
     const size_t before_wrap = std::min(bytes.size(), kSize - start);
-    std::copy_n(bytes.begin(), before_wrap, &bytes_[start]);
-    std::copy(bytes.begin() + static_cast<ptrdiff_t>(before_wrap), bytes.end(), &bytes_[0]);
-    end_ += bytes.size();
+    std::copy_n(bytes.begin(), before_wrap, &ring_->bytes[start]);
+    std::copy(bytes.begin() + static_cast<ptrdiff_t>(before_wrap), bytes.end(), &ring_->bytes[0]);
+    ring_->end.store(end, std::memory_order_release);
 }
 
 void ConsoleHistory::copy_out(uint64_t position, std::span<std::byte> into) const {
     const size_t start = position % kSize;
     const size_t before_wrap = std::min(into.size(), kSize - start);
-    std::copy_n(&bytes_[start], before_wrap, into.begin());
-    std::copy_n(&bytes_[0], into.size() - before_wrap, into.begin() + static_cast<ptrdiff_t>(before_wrap));
+    std::copy_n(&ring_->bytes[start], before_wrap, into.begin());
+    std::copy_n(&ring_->bytes[0], into.size() - before_wrap,
+                into.begin() + static_cast<ptrdiff_t>(before_wrap));
 }
 
+// What was overwritten while it was copied is at the front, and is left out.
 ConsoleHistory::Piece ConsoleHistory::read(uint64_t position, std::span<std::byte> into) const {
     MutexLock lock(mutex_);
-    position = std::clamp(position, oldest(), end_);
-    const size_t size = std::min<uint64_t>(into.size(), end_ - position);
+    const uint64_t end = ring_->end.load(std::memory_order_acquire);
+    position = std::clamp(position, oldest(end), end);
+    const size_t size = std::min<uint64_t>(into.size(), end - position);
     copy_out(position, into.first(size));
-    return {.position = position, .size = size};
+    std::atomic_thread_fence(std::memory_order_acquire);
+    const uint64_t whole = oldest(ring_->writing.load(std::memory_order_relaxed));
+    if (whole <= position) return {.position = position, .size = size};
+    const size_t spoilt = std::min<uint64_t>(whole - position, size);
+    std::copy(into.begin() + static_cast<ptrdiff_t>(spoilt), into.begin() + static_cast<ptrdiff_t>(size),
+              into.begin());
+    return {.position = position + spoilt, .size = size - spoilt};
 }
 
 uint64_t ConsoleHistory::begin() const {
-    MutexLock lock(mutex_);
-    return oldest();
+    return oldest(end());
 }
 
 uint64_t ConsoleHistory::end() const {
-    MutexLock lock(mutex_);
-    return end_;
+    return ring_->end.load(std::memory_order_acquire);
 }
 
 std::string ConsoleHistory::last_lines(size_t count) const {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "devices/backends/console_ring.h"
 #include "vmm/base/byte_sink.h"
 #include "vmm/base/mutex.h"
 
@@ -17,7 +18,11 @@ namespace carrel {
 // back. write() never allocates. Any thread.
 class ConsoleHistory final : public ByteSink {
   public:
-    static constexpr size_t kSize = 64 * 1024;
+    static constexpr size_t kSize = ConsoleRing::kSize;
+
+    ConsoleHistory() : ConsoleHistory(std::make_unique_for_overwrite<ConsoleRing>()) {}
+    // On a ring that another process may have, too: one writes, and nothing that the ring says is trusted.
+    explicit ConsoleHistory(std::shared_ptr<ConsoleRing> ring) : ring_(std::move(ring)) {}
 
     void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
 
@@ -33,15 +38,16 @@ class ConsoleHistory final : public ByteSink {
     // The last `count` lines, without '\r'; a line that isn't ended yet counts.
     std::string last_lines(size_t count) const EXCLUDES(mutex_);
 
+    // Who writes next finds that a reader has read all: true once, after await().
+    bool take_awaited() { return ring_->awaited.load() != 0 && ring_->awaited.exchange(0) != 0; }
+    void await() { ring_->awaited.store(1); }
+
   private:
-    uint64_t oldest() const REQUIRES(mutex_) { return end_ < kSize ? 0 : end_ - kSize; }
+    static uint64_t oldest(uint64_t end) { return end < kSize ? 0 : end - kSize; }
     void copy_out(uint64_t position, std::span<std::byte> into) const REQUIRES(mutex_);
 
-    mutable Mutex mutex_;
-    // Byte `p` of the console lies at p % kSize. Memory is touched as output comes.
-    const std::unique_ptr<std::byte[]> bytes_ GUARDED_BY(mutex_) =
-        std::make_unique_for_overwrite<std::byte[]>(kSize);
-    uint64_t end_ GUARDED_BY(mutex_) = 0;
+    mutable Mutex mutex_;  // of the ring, in this process
+    const std::shared_ptr<ConsoleRing> ring_;
 };
 
 }  // namespace carrel

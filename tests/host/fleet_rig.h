@@ -56,6 +56,12 @@ class FleetRig : public EventListener {
     Result<void> remove(const std::string& name) {
         return later([name](Fleet& fleet, Fleet::Done done) { fleet.remove(name, std::move(done)); });
     }
+    Result<void> pause(const std::string& name) {
+        return later([name](Fleet& fleet, Fleet::Done done) { fleet.pause(name, std::move(done)); });
+    }
+    Result<void> resume(const std::string& name) {
+        return later([name](Fleet& fleet, Fleet::Done done) { fleet.resume(name, false, std::move(done)); });
+    }
     GuestState state(const std::string& name) {
         return on_io([name](Fleet& fleet) {
             const auto info = fleet.show(name);

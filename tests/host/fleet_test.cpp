@@ -12,9 +12,9 @@ TEST_CASE("fleet: a guest's whole life, and the events that tell of it") {
     CHECK(rig.state("web") == GuestState::kCreated);
     REQUIRE(rig.start("web").ok());
     REQUIRE(rig.wait_for_words("web", "carrel> "));
-    CHECK(rig.on_io([](Fleet& f) { return f.pause("web").ok(); }));
+    CHECK(rig.pause("web").ok());
     CHECK(rig.state("web") == GuestState::kPaused);
-    CHECK(rig.on_io([](Fleet& f) { return f.resume("web").ok(); }));
+    CHECK(rig.resume("web").ok());
     REQUIRE(rig.type("web", "echo still there\n"));
     REQUIRE(rig.wait_for_words("web", "still there", 2));
     REQUIRE(rig.type("web", "poweroff\n"));
@@ -48,13 +48,13 @@ TEST_CASE("fleet: a guest that is paused says nothing more, and its neighbour go
         REQUIRE(rig.start(name).ok());
     }
     for (const char* name : {"a", "b"}) REQUIRE(rig.wait_for_words(name, "carrel> "));
-    REQUIRE(rig.on_io([](Fleet& f) { return f.pause("a").ok(); }));
+    REQUIRE(rig.pause("a").ok());
     const std::string before = rig.said("a");
     REQUIRE(rig.type("a", "echo later\n"));
     REQUIRE(rig.type("b", "echo now\n"));
     REQUIRE(rig.wait_for_words("b", "now", 2));
     CHECK(rig.said("a") == before);
-    REQUIRE(rig.on_io([](Fleet& f) { return f.resume("a").ok(); }));
+    REQUIRE(rig.resume("a").ok());
     CHECK(rig.wait_for_words("a", "later", 2));
 }
 
@@ -76,8 +76,7 @@ TEST_CASE("fleet: kill, and each verb that makes no sense is refused with its re
     FleetRig rig;
     REQUIRE(rig.create(small("a")).ok());
     CHECK(rig.create(small("a")).error().sentence().find("one of that name already") != std::string::npos);
-    CHECK(rig.on_io([](Fleet& f) { return f.pause("a"); }).error().sentence() ==
-          "cannot pause a: it hasn't been started; start it first");
+    CHECK(rig.pause("a").error().sentence() == "cannot pause a: it hasn't been started; start it first");
     REQUIRE(rig.start("a").ok());
     CHECK_FALSE(rig.start("a").ok());
     CHECK_FALSE(rig.remove("a").ok());
@@ -154,7 +153,7 @@ TEST_CASE("fleet: the end of the process waits for every guest") {
     for (const char* name : {"made", "runs", "stands"}) REQUIRE(rig.create(small(name)).ok());
     for (const char* name : {"runs", "stands"}) REQUIRE(rig.start(name).ok());
     REQUIRE(rig.wait_for_words("runs", "carrel> "));
-    REQUIRE(rig.on_io([](Fleet& f) { return f.pause("stands").ok(); }));
+    REQUIRE(rig.pause("stands").ok());
     std::promise<void> quiet;
     rig.host().post([&] { rig.host().fleet().stop_all(300 * kMillisecond, [&] { quiet.set_value(); }); });
     REQUIRE(quiet.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready);

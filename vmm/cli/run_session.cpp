@@ -58,7 +58,9 @@ Result<void> RunSession::set_up() {
 }
 
 Result<void> RunSession::start() {
-    TRY(guest_->start());
+    Result<void> started;
+    guest_->start([&started](Result<void> result) { started = std::move(result); });
+    TRY(started);
     return host_->start();
 }
 

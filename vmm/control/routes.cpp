@@ -74,20 +74,22 @@ void serve_guest(Fleet& fleet, const std::string& name, const Request& request, 
 
 // POST /guests/NAME/VERB. False: it is none of these.
 bool serve_verb(Fleet& fleet, const std::string& name, const std::string& verb, const Reply& done) {
-    if (verb == "start") {
-        fleet.start(name, [done](const Result<void>& started) { done(of_verb(started)); });
-        return true;
-    }
-    const std::array<std::pair<const char*, Result<void> (*)(Fleet&, const std::string&)>, 5> verbs = {{
-        {"pause", [](Fleet& f, const std::string& guest) { return f.pause(guest); }},
-        {"resume", [](Fleet& f, const std::string& guest) { return f.resume(guest); }},
-        {"resume-realtime", [](Fleet& f, const std::string& guest) { return f.resume(guest, true); }},
-        {"stop", [](Fleet& f, const std::string& guest) { return f.stop(guest); }},
-        {"kill", [](Fleet& f, const std::string& guest) { return f.kill(guest); }},
+    using Act = void (*)(Fleet&, const std::string&, Fleet::Done);
+    const std::array<std::pair<const char*, Act>, 6> verbs = {{
+        {"start",
+         [](Fleet& f, const std::string& guest, Fleet::Done told) { f.start(guest, std::move(told)); }},
+        {"pause",
+         [](Fleet& f, const std::string& guest, Fleet::Done told) { f.pause(guest, std::move(told)); }},
+        {"resume", [](Fleet& f, const std::string& guest,
+                      Fleet::Done told) { f.resume(guest, false, std::move(told)); }},
+        {"resume-realtime", [](Fleet& f, const std::string& guest,
+                               Fleet::Done told) { f.resume(guest, true, std::move(told)); }},
+        {"stop", [](Fleet& f, const std::string& guest, Fleet::Done told) { told(f.stop(guest)); }},
+        {"kill", [](Fleet& f, const std::string& guest, Fleet::Done told) { told(f.kill(guest)); }},
     }};
     for (const auto& [word, act] : verbs) {
         if (verb != word) continue;
-        done(of_verb(act(fleet, name)));
+        act(fleet, name, [done](const Result<void>& result) { done(of_verb(result)); });
         return true;
     }
     return false;

@@ -2,13 +2,14 @@
 
 namespace carrel {
 
-// Written first and looked at `armed_` second; read() does it the other way round, so none is missed.
+// Written first and looked for who waits second; read() does it the other way round, so none is missed.
 void ConsoleTranscript::write(std::span<const std::byte> bytes) {
     history_.write(bytes);
-    if (!armed_.load()) [[likely]]
-        return;
+    if (history_.take_awaited()) tell();
+}
+
+void ConsoleTranscript::tell() {
     MutexLock lock(mutex_);
-    if (!armed_.exchange(false)) return;
     for (ConsoleWatcher* const watcher : watchers_) watcher->on_output();
 }
 
@@ -23,7 +24,7 @@ void ConsoleTranscript::unwatch(ConsoleWatcher& watcher) {
 }
 
 ConsoleHistory::Piece ConsoleTranscript::read(uint64_t position, std::span<std::byte> into) {
-    armed_.store(true);
+    history_.await();
     return history_.read(position, into);
 }
 

@@ -4,7 +4,7 @@
 // log costs it a wake-up a batch, not a byte.
 #pragma once
 
-#include <atomic>
+#include <memory>
 #include <vector>
 
 #include "devices/backends/console_history.h"
@@ -23,11 +23,17 @@ class ConsoleWatcher {
 // Any thread. Outlives its guest while somebody reads it.
 class ConsoleTranscript final : public ByteSink {
   public:
+    ConsoleTranscript() = default;
+    // Of a console that another process writes, or reads.
+    explicit ConsoleTranscript(std::shared_ptr<ConsoleRing> ring) : history_(std::move(ring)) {}
+
     void write(std::span<const std::byte> bytes) override EXCLUDES(mutex_);
 
     // A watcher is told from its first read() on; after unwatch() never again.
     void watch(ConsoleWatcher& watcher) EXCLUDES(mutex_);
     void unwatch(ConsoleWatcher& watcher) EXCLUDES(mutex_);
+    // Whoever waits for more is told. For who writes elsewhere.
+    void tell() EXCLUDES(mutex_);
     // As ConsoleHistory's.
     ConsoleHistory::Piece read(uint64_t position, std::span<std::byte> into);
     uint64_t begin() const { return history_.begin(); }
@@ -36,7 +42,6 @@ class ConsoleTranscript final : public ByteSink {
 
   private:
     ConsoleHistory history_;
-    std::atomic<bool> armed_{false};  // somebody has read all there was
     Mutex mutex_;
     std::vector<ConsoleWatcher*> watchers_ GUARDED_BY(mutex_);
 };

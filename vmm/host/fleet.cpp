@@ -8,7 +8,7 @@ namespace carrel {
 
 Fleet::~Fleet() = default;
 
-Result<Guest*> Fleet::may(Verb verb, const std::string& name) const {
+Result<FleetGuest*> Fleet::may(Verb verb, const std::string& name) const {
     const auto found = guests_.find(name);
     const bool there = found != guests_.end();
     TRY(carrel::may(verb, name, there ? found->second->state() : GuestState::kAbsent));
@@ -20,12 +20,12 @@ void Fleet::create(const MachineConfig& config, Done done) {
         return done(std::move(allowed).error());
     if (when_quiet_) return done(host_error("cannot create " + config.name + ": the host is about to end"));
     if (auto admitted = account_.admit(config); !admitted.ok()) return done(std::move(admitted));
-    auto guest = Guest::create_absent(config, services_, *this);
+    auto guest = factory_(config, services_, *this);
     if (!guest.ok()) {
         account_.release(config);
         return done(std::move(guest).error());
     }
-    Guest& loading = **guest;
+    FleetGuest& loading = **guest;
     guests_.emplace(config.name, std::move(*guest));
     loading.load([this, name = config.name, done = std::move(done)](Result<void> loaded) {
         if (loaded.ok()) return done({});
@@ -36,31 +36,34 @@ void Fleet::create(const MachineConfig& config, Done done) {
 void Fleet::start(const std::string& name, Done done) {
     auto guest = may(Verb::kStart, name);
     if (!guest.ok()) return done(std::move(guest).error());
-    if ((*guest)->state() == GuestState::kCreated) return done((*guest)->start());
+    if ((*guest)->state() == GuestState::kCreated) return (*guest)->start(std::move(done));
     (*guest)->load([guest = *guest, done = std::move(done)](Result<void> loaded) {
-        done(loaded.ok() ? guest->start() : std::move(loaded));
+        if (!loaded.ok()) return done(std::move(loaded));
+        guest->start(done);
     });
 }
 
-Result<void> Fleet::pause(const std::string& name) {
-    TRY_ASSIGN(Guest* const guest, may(Verb::kPause, name));
-    return guest->pause();
+void Fleet::pause(const std::string& name, Done done) {
+    auto guest = may(Verb::kPause, name);
+    if (!guest.ok()) return done(std::move(guest).error());
+    (*guest)->pause(std::move(done));
 }
 
-Result<void> Fleet::resume(const std::string& name, bool clocks_ran) {
-    TRY_ASSIGN(Guest* const guest, may(Verb::kResume, name));
-    return guest->resume(clocks_ran);
+void Fleet::resume(const std::string& name, bool clocks_ran, Done done) {
+    auto guest = may(Verb::kResume, name);
+    if (!guest.ok()) return done(std::move(guest).error());
+    (*guest)->resume(clocks_ran, std::move(done));
 }
 
 Result<void> Fleet::stop(const std::string& name, Nanoseconds patience) {
-    TRY_ASSIGN(Guest* const guest, may(Verb::kStop, name));
+    TRY_ASSIGN(FleetGuest* const guest, may(Verb::kStop, name));
     guest->stop(patience);
     return {};
 }
 
-Result<void> Fleet::kill(const std::string& name) {
-    TRY_ASSIGN(Guest* const guest, may(Verb::kKill, name));
-    guest->end(MachineEnd{EndReason::kUser, "it was killed"});
+Result<void> Fleet::kill(const std::string& name, const std::string& why) {
+    TRY_ASSIGN(FleetGuest* const guest, may(Verb::kKill, name));
+    guest->end(MachineEnd{EndReason::kUser, why});
     return {};
 }
 
@@ -72,14 +75,14 @@ void Fleet::remove(const std::string& name, Done done) {
 // Its name is free at once; `done` when its memory is, too.
 void Fleet::drop(const std::string& name, Done done) {
     auto node = guests_.extract(name);
-    const std::shared_ptr<Guest> guest = std::move(node.mapped());
+    const std::shared_ptr<FleetGuest> guest = std::move(node.mapped());
     guest->dismantle([done = std::move(done)] { done({}); });
     account_.release(guest->config());
     tell(name, GuestEvent::Kind::kDeleted, GuestState::kAbsent, {});
 }
 
 Result<void> Fleet::change(const std::string& name, const GuestEdit& edit) {
-    TRY_ASSIGN(Guest* const guest, may(Verb::kSet, name));
+    TRY_ASSIGN(FleetGuest* const guest, may(Verb::kSet, name));
     TRY_ASSIGN(const MachineConfig after, edit(guest->config(), guest->has_machine()));
     if (after.name != name) return usage_error("name: a guest keeps its name", "make another one");
     TRY(account_.exchange(guest->config(), after));
@@ -88,25 +91,19 @@ Result<void> Fleet::change(const std::string& name, const GuestEdit& edit) {
 }
 
 Result<ConsoleEnds> Fleet::console(const std::string& name) {
-    TRY_ASSIGN(Guest* const guest, may(Verb::kConsole, name));
-    TRY_ASSIGN(Fd typing, guest->console().typing(*guest));
-    return ConsoleEnds{guest->console().transcript(), std::move(typing)};
+    TRY_ASSIGN(FleetGuest* const guest, may(Verb::kConsole, name));
+    return guest->console_ends();
 }
 
 Result<GuestInfo> Fleet::show(const std::string& name) const {
-    TRY_ASSIGN(const Guest* const guest, may(Verb::kShow, name));
+    TRY_ASSIGN(const FleetGuest* const guest, may(Verb::kShow, name));
     return guest->info();
 }
 
 void Fleet::stats(const std::string& name, std::function<void(Result<GuestStats>)> done) {
     auto asked = may(Verb::kShow, name);
     if (!asked.ok()) return done(std::move(asked).error());
-    (*asked)->settle();
-    services_.io.after(VcpuSampler::kSettle, [this, name, done = std::move(done)] {
-        auto guest = may(Verb::kShow, name);
-        if (!guest.ok()) return done(std::move(guest).error());
-        done((*guest)->stats());
-    });
+    (*asked)->stats(std::move(done));
 }
 
 std::vector<GuestInfo> Fleet::list() const {
@@ -153,7 +150,9 @@ void Fleet::stop_all(Nanoseconds patience, std::function<void()> done) {
 
 Result<Guest*> Fleet::add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished) {
     TRY_ASSIGN(auto guest, Guest::create(config, services_, *this, std::move(on_finished)));
-    return guests_.emplace(config.name, std::move(guest)).first->second.get();
+    Guest* const made = guest.get();
+    guests_.emplace(config.name, std::move(guest));
+    return made;
 }
 
 void Fleet::check_memory() {
@@ -163,13 +162,13 @@ void Fleet::check_memory() {
 std::vector<const Machine*> Fleet::machines() const {
     std::vector<const Machine*> all;
     for (const auto& [name, guest] : guests_) {
-        if (guest->has_machine()) all.push_back(&guest->machine());
+        if (const Machine* const machine = guest->own_machine()) all.push_back(machine);
     }
     return all;
 }
 
-void Fleet::on_change(Guest& guest, GuestEvent::Kind kind, const std::string& detail) {
-    tell(guest.name(), kind, guest.state(), detail);
+void Fleet::on_change(const FleetGuest& guest, GuestEvent::Kind kind, const std::string& detail) {
+    tell(guest.config().name, kind, guest.state(), detail);
     if (kind == GuestEvent::Kind::kEnded || kind == GuestEvent::Kind::kCreated) end_if_quiet();
 }
 

@@ -13,15 +13,13 @@
 
 namespace carrel {
 
-// A guest's console for one who attaches.
-struct ConsoleEnds {
-    std::shared_ptr<ConsoleTranscript> transcript;
-    Fd typing;  // doesn't block
-};
-
 // From what a guest's configuration is to what it shall be, checked whole; decided in one step with it.
 // `fixed`: it has a machine, of which not all may change.
 using GuestEdit = std::function<Result<MachineConfig>(const MachineConfig& now, bool fixed)>;
+
+// Makes a guest that is still to be loaded.
+using GuestFactory = std::function<Result<std::unique_ptr<FleetGuest>>(
+    const MachineConfig& config, const GuestServices& services, GuestListener& listener)>;
 
 // On the io thread, or before it runs.
 class Fleet final : public GuestListener {
@@ -41,17 +39,15 @@ class Fleet final : public GuestListener {
     void create(const MachineConfig& config, Done done);
     // Of one that has ended: loads it once more first.
     void start(const std::string& name, Done done);
-    Result<void> pause(const std::string& name);
-    // `clocks_ran`: its clocks show the host's time again, as if they had never stopped.
-    Result<void> resume(const std::string& name, bool clocks_ran = false);
+    void pause(const std::string& name, Done done);
+    void resume(const std::string& name, bool clocks_ran, Done done);
     Result<void> stop(const std::string& name, Nanoseconds patience = kPatience);
-    Result<void> kill(const std::string& name);
+    Result<void> kill(const std::string& name, const std::string& why = "it was killed");
     // `done` when nothing of it is left.
     void remove(const std::string& name, Done done);
     Result<void> change(const std::string& name, const GuestEdit& edit);
     Result<ConsoleEnds> console(const std::string& name);
     Result<GuestInfo> show(const std::string& name) const;
-    // A halted vCPU is asked how long it has been so, which takes a millisecond.
     void stats(const std::string& name, std::function<void(Result<GuestStats>)> done);
     std::vector<GuestInfo> list() const;  // by name
     const HostAccount& account() const { return account_; }
@@ -67,6 +63,10 @@ class Fleet final : public GuestListener {
     void forget(EventListener& listener) { std::erase(listeners_, &listener); }
 
     // --- for the process that has them ---
+    // Before the first guest: where create() has its guests from, in place of this process.
+    void make_guests_by(GuestFactory factory) { factory_ = std::move(factory); }
+    // Before the first guest: who attaches to their consoles is in another process. It outlives them.
+    void lead_consoles_to(const ConsoleLine& line) { services_.line = &line; }
     // Before the first guest. It outlives them.
     void schedule(sched::Scheduler& scheduler) { services_.scheduler = &scheduler; }
     // One that is opened and loaded here and now, and has the process to itself (`carrel run`).
@@ -74,11 +74,11 @@ class Fleet final : public GuestListener {
     void check_memory();
     std::vector<const Machine*> machines() const;
 
-    void on_change(Guest& guest, GuestEvent::Kind kind, const std::string& detail) override;
+    void on_change(const FleetGuest& guest, GuestEvent::Kind kind, const std::string& detail) override;
 
   private:
     // The guest, where the verb makes sense now.
-    Result<Guest*> may(Verb verb, const std::string& name) const;
+    Result<FleetGuest*> may(Verb verb, const std::string& name) const;
     void tell(const std::string& guest, GuestEvent::Kind kind, GuestState state, const std::string& detail);
     void drop(const std::string& name, Done done);
     bool any_alive() const;
@@ -86,7 +86,8 @@ class Fleet final : public GuestListener {
 
     GuestServices services_;
     HostAccount account_;
-    std::map<std::string, std::unique_ptr<Guest>> guests_;
+    GuestFactory factory_ = Guest::create_absent;
+    std::map<std::string, std::unique_ptr<FleetGuest>> guests_;
     std::vector<EventListener*> listeners_;
     uint64_t events_ = 0;
     std::function<void()> when_quiet_;  // set: the process is about to end

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "vmm/host/verb_table.h"
+
 namespace carrel {
 namespace {
 
@@ -21,7 +23,8 @@ Result<void> check_serial_file(const MachineConfig& config, Opener& opener) {
     return {};
 }
 
-// Once, so that a guest which restarts finds the interfaces that it knows.
+}  // namespace
+
 Result<void> choose_addresses(MachineConfig& config) {
     for (NetConfig& net : config.nets) {
         if (net.mac) continue;
@@ -30,8 +33,6 @@ Result<void> choose_addresses(MachineConfig& config) {
     return {};
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Guest>> Guest::make(const MachineConfig& config, GuestConsole::Audience audience,
                                            const GuestServices& services, GuestListener& listener) {
     TRY(check(config));
@@ -39,8 +40,8 @@ Result<std::unique_ptr<Guest>> Guest::make(const MachineConfig& config, GuestCon
     MachineConfig complete = config;
     TRY(choose_addresses(complete));
     auto guest = std::make_unique<Guest>(std::move(complete), audience, services, listener);
-    TRY_ASSIGN(guest->console_,
-               GuestConsole::create(config.serial, audience, services.io, services.opener, services.log));
+    TRY_ASSIGN(guest->console_, GuestConsole::create(config.serial, audience, services.line, services.io,
+                                                     services.opener, services.log));
     return guest;
 }
 
@@ -55,9 +56,12 @@ Result<std::unique_ptr<Guest>> Guest::create(const MachineConfig& config, const 
     return guest;
 }
 
-Result<std::unique_ptr<Guest>> Guest::create_absent(const MachineConfig& config,
-                                                    const GuestServices& services, GuestListener& listener) {
-    return make(config, GuestConsole::Audience::kAttached, services, listener);
+Result<std::unique_ptr<FleetGuest>> Guest::create_absent(const MachineConfig& config,
+                                                         const GuestServices& services,
+                                                         GuestListener& listener) {
+    TRY_ASSIGN(std::unique_ptr<FleetGuest> guest,
+               make(config, GuestConsole::Audience::kAttached, services, listener));
+    return guest;
 }
 
 Guest::Guest(MachineConfig config, GuestConsole::Audience audience, const GuestServices& services,
@@ -149,8 +153,9 @@ void Guest::load(Done done) {
     });
 }
 
-Result<void> Guest::start() {
-    TRY(console_->feed(*this, [this] { end(MachineEnd{EndReason::kUser, "ended with Ctrl-A x"}); }));
+void Guest::start(Done done) {
+    auto fed = console_->feed(*this, [this] { end(MachineEnd{EndReason::kUser, "ended with Ctrl-A x"}); });
+    if (!fed.ok()) return done(std::move(fed));
     follow_window();
     if (config_.timeout)
         set_timer(timeout_, *config_.timeout,
@@ -162,21 +167,23 @@ Result<void> Guest::start() {
         tell(GuestEvent::Kind::kStarted);
     else
         end(MachineEnd{EndReason::kHostFailure, started.error().sentence()});
-    return started;
+    done(std::move(started));
 }
 
-Result<void> Guest::pause() {
-    TRY(machine_->pause());
-    paused_ = true;
-    tell(GuestEvent::Kind::kPaused);
-    return {};
+void Guest::pause(Done done) {
+    auto paused = machine_->pause();
+    if (paused.ok()) {
+        paused_ = true;
+        tell(GuestEvent::Kind::kPaused);
+    }
+    done(std::move(paused));
 }
 
-Result<void> Guest::resume(bool clocks_ran) {
+void Guest::resume(bool clocks_ran, Done done) {
     paused_ = false;
     auto resumed = machine_->resume(clocks_ran);
     tell(GuestEvent::Kind::kResumed);
-    return resumed;
+    done(std::move(resumed));
 }
 
 void Guest::stop(Nanoseconds patience) {
@@ -304,7 +311,22 @@ GuestState Guest::state() const {
     return held_ ? GuestState::kHeld : GuestState::kRunning;
 }
 
-GuestStats Guest::stats() {
+void Guest::stats(std::function<void(Result<GuestStats>)> done) {
+    if (machine_) machine_->settle_vcpus();
+    services_.io.after(VcpuSampler::kSettle,
+                       [this, alive = std::weak_ptr(alive_), name = name(), done = std::move(done)] {
+                           if (alive.expired())
+                               return done(may(Verb::kShow, name, GuestState::kAbsent).error());
+                           done(settled_stats());
+                       });
+}
+
+Result<ConsoleEnds> Guest::console_ends() {
+    TRY_ASSIGN(Fd typing, console_->typing(*this));
+    return ConsoleEnds{console_->transcript(), std::move(typing)};
+}
+
+GuestStats Guest::settled_stats() {
     GuestStats stats;
     stats.time = services_.clock.wall();
     stats.restarts = restarts_;

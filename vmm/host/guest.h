@@ -6,9 +6,8 @@
 #include <memory>
 #include <optional>
 
+#include "vmm/host/fleet_guest.h"
 #include "vmm/host/guest_console.h"
-#include "vmm/host/guest_event.h"
-#include "vmm/host/guest_stats.h"
 #include "vmm/host/worker.h"
 #include "vmm/machine/machine.h"
 #include "vmm/machine/machine_share.h"
@@ -26,7 +25,11 @@ struct GuestServices {
     MachineShare& share;
     Worker& worker;
     sched::Scheduler* scheduler = nullptr;  // null: the guest has no share of the CPUs to be kept to
+    const ConsoleLine* line = nullptr;      // null: who attaches to its console is in this process
 };
+
+// Of interfaces that have none: once, so that a guest which restarts finds the interfaces that it knows.
+Result<void> choose_addresses(MachineConfig& config);
 
 // How a guest's run went, all its machines together.
 struct GuestReport {
@@ -35,21 +38,9 @@ struct GuestReport {
     uint32_t restarts = 0;
 };
 
-class Guest;
-
-// What a guest tells its host: on the io thread, the change being done. Don't destroy the guest inside.
-class GuestListener {
+// Threads: create() and start() before the io thread runs or on it; all else on the io thread.
+class Guest final : public FleetGuest, public ByteReceiver {
   public:
-    virtual ~GuestListener() = default;
-    virtual void on_change(Guest& guest, GuestEvent::Kind kind, const std::string& detail) = 0;
-};
-
-// Threads: create() and start() before the io thread runs or on it; all else on the io thread. Whether a verb
-// makes sense in the state is asked before (verb_table.h).
-class Guest final : public ByteReceiver {
-  public:
-    using Done = std::function<void(Result<void>)>;
-
     // One that has its process to itself, and is ready to start. Its last machine stays until the process
     // ends, which takes it apart. `on_finished` is called once, on the io thread.
     static Result<std::unique_ptr<Guest>> create(const MachineConfig& config, const GuestServices& services,
@@ -57,9 +48,9 @@ class Guest final : public ByteReceiver {
                                                  std::function<void(const GuestReport&)> on_finished);
     // One of many, still to be loaded: its console is for those who attach, and its machine goes when it
     // ends.
-    static Result<std::unique_ptr<Guest>> create_absent(const MachineConfig& config,
-                                                        const GuestServices& services,
-                                                        GuestListener& listener);
+    static Result<std::unique_ptr<FleetGuest>> create_absent(const MachineConfig& config,
+                                                             const GuestServices& services,
+                                                             GuestListener& listener);
     Guest(MachineConfig config, GuestConsole::Audience audience, const GuestServices& services,
           GuestListener& listener);  // use these two
     ~Guest() override;
@@ -67,22 +58,19 @@ class Guest final : public ByteReceiver {
     Guest& operator=(const Guest&) = delete;
 
     // --- verbs ---
-    // Makes its machine, on the worker; the io thread runs. `done` is told on it.
-    void load(Done done);
-    Result<void> start();
-    Result<void> pause();
-    Result<void> resume(bool clocks_ran = false);  // it goes on even where its clocks couldn't be set
-    // Presses the power button, and ends the run where that hasn't within `patience`.
-    void stop(Nanoseconds patience);
-    // Ends the run, whatever its machine does meanwhile.
-    void end(MachineEnd end);
-    // Of what may change while it has a machine, that machine is told.
-    void change(const MachineConfig& config);
+    // On the worker; the io thread runs.
+    void load(Done done) override;
+    void start(Done done) override;
+    void pause(Done done) override;
+    void resume(bool clocks_ran, Done done) override;
+    void stop(Nanoseconds patience) override;
+    void end(MachineEnd end) override;
+    void change(const MachineConfig& config) override;
     // A resource isn't there, and its vCPUs wait for it; it is there again.
     void hold(const std::string& why);
     void release();
-    // It doesn't run: gives its machine to the worker to take apart, then calls `done` on the io thread.
-    void dismantle(std::function<void()> done);
+    // The worker takes its machine apart.
+    void dismantle(std::function<void()> done) override;
 
     // False: the guest doesn't listen to it now.
     bool press_power_button() { return machine_ && machine_->press_power_button(); }
@@ -90,24 +78,21 @@ class Guest final : public ByteReceiver {
     void follow_window();
     // SIGCONT: the whole process stood still.
     void on_process_continued();
-    void check_memory() {
+    void check_memory() override {
         if (machine_) machine_->check_memory();
     }
 
     // --- what is ---
-    GuestState state() const;
+    GuestState state() const override;
     const std::string& name() const { return config_.name; }
-    GuestInfo info() const { return {name(), state(), why_, end_, config_}; }
-    // First settle(), then, VcpuSampler::kSettle later, stats().
-    void settle() {
-        if (machine_) machine_->settle_vcpus();
-    }
-    GuestStats stats();
-    const MachineConfig& config() const { return config_; }
+    GuestInfo info() const override { return {name(), state(), why_, end_, config_}; }
+    void stats(std::function<void(Result<GuestStats>)> done) override;
+    Result<ConsoleEnds> console_ends() override;
+    const MachineConfig& config() const override { return config_; }
     Machine& machine() { return *machine_; }
-    const Machine& machine() const { return *machine_; }
+    const Machine* own_machine() const override { return machine_.get(); }
     GuestConsole& console() { return *console_; }
-    bool has_machine() const { return machine_ != nullptr; }
+    bool has_machine() const override { return machine_ != nullptr; }
 
     // ByteReceiver: the console's input, for whichever machine there is.
     size_t room() override;
@@ -122,6 +107,7 @@ class Guest final : public ByteReceiver {
     void make_machine(Done done);
     Result<void> connect(std::unique_ptr<Machine> machine);
     void tell_machine(const MachineConfig& before);
+    GuestStats settled_stats();
     void on_machine_end();
     void restart();
     void finish(MachineEnd end);

@@ -16,9 +16,11 @@ constexpr Nanoseconds kPtyDrainTime = 200 * kMillisecond;
 }  // namespace
 
 Result<std::unique_ptr<GuestConsole>> GuestConsole::create(const SerialConfig& config, Audience audience,
-                                                           EventLoop& io, Opener& opener, Log& log) {
+                                                           const ConsoleLine* line, EventLoop& io,
+                                                           Opener& opener, Log& log) {
     auto console = std::make_unique<GuestConsole>(io, log);
-    TRY(audience == Audience::kOwn ? console->open(config, opener) : console->open_attached(config, opener));
+    TRY(audience == Audience::kOwn ? console->open(config, opener)
+                                   : console->open_attached(config, line, opener));
     return console;
 }
 
@@ -33,11 +35,13 @@ Result<void> GuestConsole::open(const SerialConfig& config, Opener& opener) {
 }
 
 // Standard input and output are the process's, so there `stdio` means the same as `none`.
-Result<void> GuestConsole::open_attached(const SerialConfig& config, Opener& opener) {
+Result<void> GuestConsole::open_attached(const SerialConfig& config, const ConsoleLine* line,
+                                         Opener& opener) {
     if (config.kind == SerialConfig::Kind::kPty)
         return usage_error("serial: pty is for a guest that has its process to itself",
                            "leave it out, and attach with carrel ctl console");
-    transcript_ = std::make_shared<ConsoleTranscript>();
+    transcript_ = line != nullptr ? line->transcript : std::make_shared<ConsoleTranscript>();
+    if (line != nullptr) typed_ = Fd(::fcntl(line->typed, F_DUPFD_CLOEXEC, 3));
     if (config.kind != SerialConfig::Kind::kFile) return {};
     TRY(open_file(config.path, opener));
     tee_.emplace(std::vector<ByteSink*>{transcript_.get(), output_.get()});
@@ -76,6 +80,7 @@ Result<void> GuestConsole::open_pty(Opener& opener) {
 
 Result<void> GuestConsole::feed(ByteReceiver& receiver, std::function<void()> on_end_key) {
     if (file_.valid()) empty_before_use(std::exchange(file_, Fd()).get());
+    if (typed_.valid()) return read_typed(std::move(typed_), receiver);
     if (!source_) return {};
     // Not before: while files are loaded, Ctrl-C must end us as it ends any program.
     if (is_stdio_) {
@@ -97,14 +102,19 @@ Result<Fd> GuestConsole::typing(ByteReceiver& receiver) {
         if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return os_error(errno, "cannot create a pipe");
         Fd reading(ends[0]);
         Fd writing(ends[1]);
-        TRY_ASSIGN(StreamFd source, StreamFd::own(std::move(reading)));
-        TRY_ASSIGN(input_, ConsoleInput::create(io_, std::move(source), receiver, {}));
-        relay_.input = input_.get();
+        TRY(read_typed(std::move(reading), receiver));
         typing_ = std::move(writing);
     }
     Fd end(::fcntl(typing_.get(), F_DUPFD_CLOEXEC, 3));
     if (!end.valid()) return os_error(errno, "cannot pass on a pipe");
     return end;
+}
+
+Result<void> GuestConsole::read_typed(Fd reading, ByteReceiver& receiver) {
+    TRY_ASSIGN(StreamFd source, StreamFd::own(std::move(reading)));
+    TRY_ASSIGN(input_, ConsoleInput::create(io_, std::move(source), receiver, {}));
+    relay_.input = input_.get();
+    return {};
 }
 
 ByteSink& GuestConsole::output() {

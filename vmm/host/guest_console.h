@@ -17,6 +17,12 @@
 
 namespace carrel {
 
+// A console whose reader, and who types there, are in another process.
+struct ConsoleLine {
+    std::shared_ptr<ConsoleTranscript> transcript;
+    int typed;  // what is typed is read from there; its owner's
+};
+
 // Threads: create() and feed() before the io thread runs or on it; terminal() from main.
 class GuestConsole {
   public:
@@ -24,8 +30,10 @@ class GuestConsole {
         kOwn,      // what `--serial` names, and nobody else
         kAttached  // whoever attaches; a file gets the same
     };
+    // `line`: where the audience is, if not here.
     static Result<std::unique_ptr<GuestConsole>> create(const SerialConfig& config, Audience audience,
-                                                        EventLoop& io, Opener& opener, Log& log);
+                                                        const ConsoleLine* line, EventLoop& io,
+                                                        Opener& opener, Log& log);
 
     GuestConsole(EventLoop& io, Log& log) : io_(io), log_(log) {}  // use create()
 
@@ -64,10 +72,11 @@ class GuestConsole {
         ConsoleInput* input = nullptr;
     };
     Result<void> open(const SerialConfig& config, Opener& opener);
-    Result<void> open_attached(const SerialConfig& config, Opener& opener);
+    Result<void> open_attached(const SerialConfig& config, const ConsoleLine* line, Opener& opener);
     Result<void> open_stdio();
     Result<void> open_file(const std::string& path, Opener& opener);
     Result<void> open_pty(Opener& opener);
+    Result<void> read_typed(Fd reading, ByteReceiver& receiver);
     size_t drain(int stop_fd);  // what is left, in bytes
 
     EventLoop& io_;
@@ -84,6 +93,7 @@ class GuestConsole {
     std::shared_ptr<ConsoleTranscript> transcript_;
     std::optional<TeeSink> tee_;  // to it, and to the file
     Fd typing_;                   // a pipe's end, whose other end the input reads
+    Fd typed_;                    // a line's, until feed() reads from it
 };
 
 }  // namespace carrel
