@@ -1,10 +1,10 @@
-"""usage: hostile_clients.py SOCKET PID CARREL
+"""usage: hostile_clients.py SOCKET PID CARREL NET
 
 Clients of a host's socket who are slow, broken, endless or killed, 100 at a time: meanwhile and afterwards another one is answered
-at once, and the host has no more threads, descriptors and mappings of guests than before."""
+at once, and the host has no more threads, descriptors, mappings and processes of guests than before."""
 import json, os, socket, subprocess, sys, time
 
-path, pid, carrel = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+path, pid, carrel, net = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 
 
 def connect():
@@ -34,7 +34,17 @@ def answered():
 
 def held():
     maps = open(f"/proc/{pid}/maps", encoding="ascii").read()
-    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd")), maps.count("\n")
+    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd")), maps.count("\n"), len(children())
+
+
+def children():
+    found = []
+    for other in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found += [other] * (open(f"/proc/{other}/stat", encoding="ascii", errors="replace").read().rsplit(")", 1)[1].split()[1] == str(pid))
+        except OSError:
+            pass
+    return found
 
 
 HEAD = b"GET /guests HTTP/1.1\r\nHost: x\r\n"
@@ -114,7 +124,7 @@ for words in (["list"], ["console", "a"], ["events"], ["stats", "a"]):
     answered()
 
 for i in range(200):  # nothing is left of guests that are gone
-    body = json.dumps({"name": f"g{i}", "memory": "32M", "rng": True, "net": ["switch=lan"]}).encode()
+    body = json.dumps({"name": f"g{i}", "memory": "32M", "rng": True, "net": [net] if net else []}).encode()
     status, text = ask("POST", "/guests", body)
     assert status == 201, text
     if i % 4 == 0:
@@ -124,8 +134,8 @@ for i in range(200):  # nothing is left of guests that are gone
     assert ask("DELETE", f"/guests/g{i}")[0] == 200
 for _ in range(100):
     now = held()
-    if now[0] <= settled[0] + 1 and now[1] <= settled[1] and now[2] <= settled[2] + 30:
+    if now[0] <= settled[0] + 1 and now[1] <= settled[1] and now[2] <= settled[2] + 30 and now[3] <= settled[3]:
         sys.exit(0)  # the worker's thread may be new, and the heap larger
     time.sleep(0.1)
-print(f"threads, descriptors, mappings: {settled} before, {now} after")
+print(f"threads, descriptors, mappings, processes: {settled} before, {now} after")
 sys.exit(1)

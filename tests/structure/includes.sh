@@ -11,9 +11,10 @@ declare -A may=(
     [vmm/sched]='' [vmm/sim]='vmm/sched' [vmm/observe]='vmm/memory vmm/bus vmm/kvm'
     [vmm/machine]='vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe devices boot guest-images'
     [vmm/host]='vmm/machine vmm/sched devices'
+    [vmm/isolate]='vmm/host vmm/machine vmm/config vmm/sched vmm/kvm devices'
     [vmm/control]='vmm/host vmm/machine vmm/config vmm/sched devices'
     [vmm/app]='vmm/config vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/control devices boot'
-    [vmm/cli]='vmm/config vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/control vmm/app devices boot'
+    [vmm/cli]='vmm/config vmm/memory vmm/bus vmm/kvm vmm/sched vmm/sim vmm/observe vmm/machine vmm/host vmm/isolate vmm/control vmm/app devices boot'
     [devices]='vmm/memory vmm/bus' [boot]='vmm/memory'
 )
 

@@ -18,6 +18,7 @@ complete -c carrel -s h -l help -d 'Show the help'
 complete -c carrel -n '__fish_seen_subcommand_from host' -F
 complete -c carrel -n '__fish_seen_subcommand_from host ctl' -l socket -r -F -d 'Where it is asked'
 complete -c carrel -n '__fish_seen_subcommand_from host' -l placement -x -a 'none spread pack' -d 'On which host CPUs guests run'
+complete -c carrel -n '__fish_seen_subcommand_from host' -l isolate -d 'Each guest in a process of its own'
 complete -c carrel -n '__fish_seen_subcommand_from top' -l socket -r -F -d 'Where it is asked'
 complete -c carrel -n '__fish_seen_subcommand_from top' -l interval -x -a '500ms 1s 5s' -d 'Between two pages'
 complete -c carrel -n '__fish_seen_subcommand_from top' -l once -d 'One page'

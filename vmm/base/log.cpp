@@ -38,6 +38,11 @@ Result<LogLevel> parse_log_level(const std::string& text) {
     return usage_error("--log: '" + text + "' is none of error, warning, info and debug");
 }
 
+const char* to_text(LogLevel level) {
+    constexpr const char* kNames[] = {"error", "warning", "info", "debug"};
+    return kNames[static_cast<unsigned>(level)];
+}
+
 bool RateLimit::allow(Nanoseconds now, uint64_t& suppressed) {
     if (now - refilled_ >= interval_) {
         const auto periods = static_cast<uint64_t>((now - refilled_) / interval_);

@@ -58,6 +58,7 @@ class Log {
 };
 
 Result<LogLevel> parse_log_level(const std::string& text);  // "error", "warning", "info", "debug"
+const char* to_text(LogLevel level);
 
 // Lets `burst` events through at once and one more per interval; counts the rest. For what a guest can cause
 // at will. Thread-safety is the caller's (each device has its mutex).

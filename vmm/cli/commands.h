@@ -8,6 +8,7 @@
 namespace carrel::cli {
 
 void add_run(CLI::App& app, int& status);
+void add_guest(CLI::App& app, int& status);
 void add_host(CLI::App& app, int& status);
 void add_ctl(CLI::App& app, int& status);
 void add_doctor(CLI::App& app, int& status);

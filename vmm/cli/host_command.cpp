@@ -19,6 +19,7 @@ struct HostOptions {
     std::string socket;
     std::string placement;
     std::string log = "warning";
+    bool isolate = false;
 };
 
 Result<int> host(const HostOptions& options) {
@@ -35,13 +36,13 @@ Result<int> host(const HostOptions& options) {
     if (socket.empty()) {
         TRY_ASSIGN(socket, control::default_socket());
     }
-    return HostSession(std::move(config), std::move(socket), level).run();
+    return HostSession(std::move(config), std::move(socket), level, options.isolate).run();
 }
 
 }  // namespace
 
 void add_host(CLI::App& app, int& status) {
-    auto* const command = app.add_subcommand("host", "Run several guests in one process; carrel ctl asks it");
+    auto* const command = app.add_subcommand("host", "Run several guests; carrel ctl asks it");
     const auto options = std::make_shared<HostOptions>();
     command->add_option("CONFIG", options->config,
                         "a file of JSON, or a folder of such files: carrel schema (default: no guests yet)");
@@ -51,6 +52,9 @@ void add_host(CLI::App& app, int& status) {
     command->add_option("--placement", options->placement,
                         "none, spread or pack: on which host CPUs guests run (default: as CONFIG says, or "
                         "none)");
+    command->add_flag("--isolate", options->isolate,
+                      "each guest in a process of its own, so that a bug of carrel's ends one only (default: "
+                      "all in this one)");
     command->add_option("--log", options->log, "error, warning, info or debug (default: warning)");
     command->callback([options, &status] {
         const auto ended = host(*options);

@@ -12,13 +12,16 @@
 #include "vmm/base/host_cpus.h"
 #include "vmm/cli/exit_status.h"
 #include "vmm/cli/say.h"
+#include "vmm/isolate/isolated_guest.h"
 
 namespace carrel::cli {
 namespace {
 
 // A guest's descriptors: its VM, its bus and its console; a vCPU and KVM's figures of it; a device's queues,
 // interrupts and what it is connected to.
-uint64_t descriptors_of(const MachineConfig& guest) {
+uint64_t descriptors_of(const MachineConfig& guest, bool isolated) {
+    constexpr uint64_t kOfIsolated = 8;  // what leads to its process, where all else is
+    if (isolated) return kOfIsolated + guest.cpus;
     constexpr uint64_t kOfGuest = 24, kOfVcpu = 3, kOfDevice = 16;
     return kOfGuest + kOfVcpu * guest.cpus + kOfDevice * (guest.disks.size() + guest.nets.size());
 }
@@ -27,8 +30,12 @@ constexpr uint64_t kOfProcess = 64 + 2 * control::Server::kMostClients;
 
 }  // namespace
 
-HostSession::HostSession(config::FleetConfig config, std::string socket, LogLevel level)
-    : config_(std::move(config)), socket_(std::move(socket)), log_(STDERR_FILENO, level) {}
+HostSession::HostSession(config::FleetConfig config, std::string socket, LogLevel level, bool isolate)
+    : config_(std::move(config)),
+      socket_(std::move(socket)),
+      level_(level),
+      isolate_(isolate),
+      log_(STDERR_FILENO, level) {}
 
 HostSession::~HostSession() = default;
 
@@ -53,6 +60,7 @@ Result<void> HostSession::set_up() {
     TRY_ASSIGN(host_, Host::create(HostResources::of(config_.host), opener_, spawner_, log_, clock_));
     TRY(host_->start_scheduler(
         {.cpus = count_usable_cpus(config_.host.cpus), .policy = config_.host.policy}));
+    if (isolate_) host_->fleet().make_guests_by(isolate::factory({.level = level_}));
     TRY_ASSIGN(server_, control::Server::create(*main_loop_, opener_, socket_, *host_, log_));
     TRY(host_->start());
     host_->post([this] { create_next(); });
@@ -66,7 +74,7 @@ Result<void> HostSession::raise_limit() {
     limit.rlim_cur = limit.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
     uint64_t needed = kOfProcess;
-    for (const MachineConfig& guest : config_.guests) needed += descriptors_of(guest);
+    for (const MachineConfig& guest : config_.guests) needed += descriptors_of(guest, isolate_);
     if (needed <= limit.rlim_max) return {};
     return host_error(fmt::format("{} guests need up to {} open files, and this process may have {}",
                                   config_.guests.size(), needed, limit.rlim_max),
@@ -102,7 +110,9 @@ void HostSession::start_all() {
             if (!started.ok()) log_.error("{}: {}", name, started.error().sentence());
         });
     }
-    say(fmt::format("{} guests; carrel ctl asks at {}", config_.guests.size(), socket_));
+    const char* const how =
+        isolate_ ? ", each in its own process (caps hold, weights between them don't yet)" : "";
+    say(fmt::format("{} guests{}; carrel ctl asks at {}", config_.guests.size(), how, socket_));
 }
 
 void HostSession::give_up(const Error& error) {

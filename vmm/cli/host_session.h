@@ -17,7 +17,8 @@ namespace carrel::cli {
 // On main, once. run() returns the exit status.
 class HostSession {
   public:
-    HostSession(config::FleetConfig config, std::string socket, LogLevel level);
+    // `isolate`: each guest has a process of its own.
+    HostSession(config::FleetConfig config, std::string socket, LogLevel level, bool isolate);
     ~HostSession();
     HostSession(const HostSession&) = delete;
     HostSession& operator=(const HostSession&) = delete;
@@ -36,6 +37,8 @@ class HostSession {
 
     config::FleetConfig config_;
     const std::string socket_;
+    const LogLevel level_;
+    const bool isolate_;
     Log log_;
     SystemClock clock_;
     DirectOpener opener_;

@@ -60,6 +60,7 @@ constexpr Command kCommands[] = {
     {"ctl", carrel::cli::add_ctl},           {"top", carrel::cli::add_top},
     {"simulate", carrel::cli::add_simulate}, {"schema", carrel::cli::add_schema},
     {"doctor", carrel::cli::add_doctor},     {"version", carrel::cli::add_version},
+    {"guest", carrel::cli::add_guest},
 };
 
 // The one that is named, or all: the others' options would be some hundred resident KiB while a guest runs.
