@@ -6,6 +6,7 @@
 
 #include "tests/catch.h"
 #include "vmm/base/signals.h"
+#include "vmm/sched/lease_timers.h"
 
 using namespace carrel;
 using namespace carrel::sched;
@@ -75,4 +76,28 @@ TEST_CASE("lease: who waits for one stops waiting when it is asked to stop") {
     board.nudge(0);
     thread.join();
     CHECK_FALSE(ran);
+}
+
+TEST_CASE("lease: a wait for quota ends with the grant, even one that is taken back before its vCPU ran") {
+    const ShareBoard board = ShareBoard::create().value();
+    VcpuShare& share = board.share(0);
+    Vcpu vcpu;
+    std::thread thread([&] {
+        LeaseHolder holder(board, 0, vcpu);
+        REQUIRE(holder.begin().ok());
+        (void)holder.look();
+    });
+    REQUIRE(wait_for_report(board) == 1);
+    while (share.parked_since.load() == 0) std::this_thread::yield();
+    const Nanoseconds since = share.parked_since.load();
+    while (monotonic_time() - since < 50 * kMillisecond) std::this_thread::yield();
+    // As if it had been runnable since then and no CPU had been free.
+    share.granted_at.store(since + kMillisecond);
+    share.grant.fetch_add(1);
+    board.nudge(0);
+    CHECK(wait_for_report(board) == 1);
+    CHECK(share.quota_waits.load() == kMillisecond);
+    vcpu.stopped = true;
+    board.nudge(0);
+    thread.join();
 }

@@ -6,13 +6,17 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "tests/catch.h"
 #include "vmm/base/signals.h"
 #include "vmm/sched/lease_holder.h"
+#include "vmm/sched/lease_timers.h"
 #include "vmm/sched/scheduler.h"
+#include "vmm/sched/vcpu_times.h"
 
 namespace carrel::sched {
 
@@ -35,6 +39,17 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
 
     // From now on it is as a vCPU after HLT, or goes on as after an interrupt.
     void halt(bool halted) { halted_ = halted; }
+    // It stands, and `why` counts how long, until it is told another reason; null: it goes on. The stamps are
+    // ours, and made while it sleeps: its own might be followed, or preceded, by a wait for a host CPU.
+    void stand(WaitStamp* why) {
+        stood_ = nullptr;
+        WaitStamp* const before = standing_.exchange(why);
+        if (before != nullptr) before->end(monotonic_time());
+        standing_.notify_all();
+        if (why == nullptr) return;
+        while (stood_ != why || !sleeps()) ::usleep(20);
+        why->begin(monotonic_time());
+    }
     Nanoseconds cpu() const { return cpu_; }
     Nanoseconds longest_hold() const { return longest_hold_; }
     Nanoseconds waited() { return scheduler_.waited_for_quota(place_); }
@@ -57,6 +72,13 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
         REQUIRE(::sigaction(signals::kick(), &action, nullptr) == 0);
     }
 
+    // proc_pid_stat(5): the state follows the name, which is in brackets.
+    bool sleeps() const {
+        std::ifstream file("/proc/self/task/" + std::to_string(tid_) + "/stat");
+        std::string text;
+        std::getline(file, text);
+        return text.find(") S ") != text.npos;
+    }
     void run() {
         this_thread_kicked = &kicked_;
         tid_ = ::gettid();
@@ -64,6 +86,11 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
         while (!stopped_) {
             if (kicked_.exchange(false) && !lease_->look()) {
                 kicked_ = true;
+                continue;
+            }
+            if (WaitStamp* const why = standing_; why != nullptr) {
+                stood_ = why;
+                standing_.wait(why);
                 continue;
             }
             cpu_ = thread_cpu_time();
@@ -83,6 +110,8 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
     std::atomic<bool> kicked_{true};
     std::atomic<bool> halted_{false};
     std::atomic<bool> stopped_{false};
+    std::atomic<WaitStamp*> standing_{nullptr};
+    std::atomic<WaitStamp*> stood_{nullptr};  // as its thread has seen it
     std::atomic<Nanoseconds> cpu_{0};
     std::atomic<Nanoseconds> longest_hold_{0};
     std::unique_ptr<LeaseHolder> lease_;

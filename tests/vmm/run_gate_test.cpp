@@ -54,3 +54,19 @@ TEST_CASE("gate: waiting for threads that don't come ends in time") {
     gate.set(RunGate::Request::kPause);
     CHECK_FALSE(gate.wait_parked(1, 10 * kMillisecond, kClock));
 }
+
+TEST_CASE("gate: it tells when it let go, which a further pause doesn't change") {
+    RunGate gate;
+    const Nanoseconds before = kClock.now();
+    gate.set(RunGate::Request::kPause);
+    CHECK(gate.let_go_at() == 0);
+    gate.hold(true);
+    gate.set(RunGate::Request::kRun);
+    CHECK(gate.let_go_at() == 0);  // it is held
+    gate.hold(false);
+    const Nanoseconds let_go = gate.let_go_at();
+    CHECK(let_go >= before);
+    CHECK(let_go <= kClock.now());
+    gate.set(RunGate::Request::kPause);
+    CHECK(gate.let_go_at() == let_go);
+}

@@ -21,12 +21,15 @@ void RunGate::wait_memory(uint64_t seen, bool parked) {
 
 void RunGate::give_memory() {
     MutexLock lock(mutex_);
+    let_go_at_.store(read_clock(CLOCK_MONOTONIC), std::memory_order_relaxed);
     given_.fetch_add(1, std::memory_order_release);
     changed_.notify_all();
 }
 
 void RunGate::show() {
     const bool only_held = held_ && asked_ == Request::kRun;
+    if (!only_held && asked_ != Request::kPause)
+        let_go_at_.store(read_clock(CLOCK_MONOTONIC), std::memory_order_relaxed);
     request_.store(only_held ? Request::kHold : asked_, std::memory_order_release);
     changed_.notify_all();
 }

@@ -25,6 +25,10 @@ class RunGate {
     // vCPU thread: waits while paused or held. False: end the thread.
     bool park() EXCLUDES(mutex_);
 
+    // When (CLOCK_MONOTONIC) those that waited here were last let go. What one of them waits afterwards is
+    // for a host CPU.
+    Nanoseconds let_go_at() const { return let_go_at_.load(std::memory_order_acquire); }
+
     // vCPU thread: how often memory has been given. Asked before it looks what is denied, so that
     // wait_memory() can't miss what is given in between.
     uint64_t memory_given() const { return given_.load(std::memory_order_acquire); }
@@ -50,6 +54,7 @@ class RunGate {
     Request asked_ GUARDED_BY(mutex_) = Request::kRun;
     bool held_ GUARDED_BY(mutex_) = false;
     std::atomic<uint64_t> given_{0};
+    std::atomic<Nanoseconds> let_go_at_{0};
     Mutex mutex_;
     Condition changed_;
     uint32_t parked_ GUARDED_BY(mutex_) = 0;

@@ -22,14 +22,14 @@ VcpuRunner::~VcpuRunner() {
     if (seat_) seat_->scheduler.remove_vcpu(seat_->place);
 }
 
-VcpuRunner::Waits VcpuRunner::waits() const {
-    Waits waits;
-    waits.thread = thread_.load(std::memory_order_acquire);
-    waits.began = began_.load(std::memory_order_relaxed);
-    waits.memory = starved_.total(sched::monotonic_time());
-    waits.paused = paused_.total(sched::monotonic_time());
-    if (seat_) waits.quota = seat_->scheduler.waited_for_quota(seat_->place);
-    return waits;
+sched::TimeSources::Stamps VcpuRunner::stamps() const {
+    sched::TimeSources::Stamps stamps;
+    stamps.thread = thread_.load(std::memory_order_acquire);
+    stamps.began = began_.load(std::memory_order_relaxed);
+    stamps.memory = starved_.total(sched::monotonic_time());
+    stamps.paused = paused_.total(sched::monotonic_time());
+    if (seat_) stamps.quota = seat_->scheduler.waited_for_quota(seat_->place);
+    return stamps;
 }
 
 // False: they have gone since the machine was made.
@@ -91,7 +91,7 @@ bool VcpuRunner::stand_still() {
     sched::WaitStamp& waiting = held ? starved_ : paused_;
     waiting.begin(sched::monotonic_time());
     const bool go_on = gate_.park();
-    waiting.end(sched::monotonic_time());
+    waiting.end(gate_.let_go_at());
     if (go_on && held) vcpu_.tell_paused();
     return go_on;
 }
@@ -182,7 +182,7 @@ bool VcpuRunner::answer_ram(const kvm::MmioExit& exit) {
         if (!board_.memory().short_of(exit.address, exit.data.size())) return false;
         starved_.begin(sched::monotonic_time());
         gate_.wait_memory(given, false);
-        starved_.end(sched::monotonic_time());
+        starved_.end(gate_.let_go_at());
         if (gate_.request() == RunGate::Request::kStop) return false;
     }
 }
@@ -242,7 +242,7 @@ bool VcpuRunner::wait_for_memory() {
     if (refusal == FaultService::Refusal::kDenied) {
         starved_.begin(sched::monotonic_time());
         gate_.wait_memory(given, true);
-        starved_.end(sched::monotonic_time());
+        starved_.end(gate_.let_go_at());
         vcpu_.tell_paused();
     }
     return true;

@@ -66,15 +66,8 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     bool seems_halted() const override { return !halts_ || halts_->read().halted_now; }
     const ExitCounts& counts() const { return counts_; }
 
-    // Any thread. What its thread itself knows of where its time went; 0 and 0 before it runs.
-    struct Waits {
-        int32_t thread = 0;  // gettid(2)
-        Nanoseconds began = 0;
-        Nanoseconds quota = 0;
-        Nanoseconds memory = 0;
-        Nanoseconds paused = 0;
-    };
-    Waits waits() const;
+    // Any thread. What its thread itself knows of where its time went.
+    sched::TimeSources::Stamps stamps() const;
 
   private:
     static constexpr uint32_t kComplaints = 10;  // at once, and one a second afterwards

@@ -17,7 +17,7 @@ struct VcpuSample {
 
 // Threads: one, while the runner lives. A sample is two steps, so that many vCPUs need to be waited for only
 // once.
-class VcpuSampler {
+class VcpuSampler final : private sched::TimeSources {
   public:
     // Long enough for a kicked vCPU to have left its halt and counted it.
     static constexpr Nanoseconds kSettle = kMillisecond;
@@ -31,6 +31,10 @@ class VcpuSampler {
 
   private:
     bool follow_thread();
+    // TimeSources
+    std::optional<sched::ThreadTimes::Values> thread() override { return thread_->read(); }
+    Nanoseconds halted() override;
+    Stamps stamps() override { return runner_.stamps(); }
 
     VcpuRunner& runner_;
     Opener& opener_;

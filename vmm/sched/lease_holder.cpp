@@ -80,7 +80,9 @@ Nanoseconds LeaseHolder::wait_for_lease(Nanoseconds cpu) {
         const Nanoseconds from = monotonic_time();
         share.parked_since.store(from, std::memory_order_relaxed);
         (void)futex_wait(share.word, seen, std::nullopt);
-        const bool granted = share.lease_end.load(std::memory_order_acquire) > cpu;
+        // Woken by a grant, which may have been taken back before this thread ran: there is one at most
+        // until it reports again.
+        const bool granted = share.grant.load(std::memory_order_acquire) != reported_grant_;
         const Nanoseconds until =
             granted ? share.granted_at.load(std::memory_order_relaxed) : monotonic_time();
         const Nanoseconds slept = std::max<Nanoseconds>(until - from, 0);

@@ -135,8 +135,8 @@ void Scheduler::grant(const Lease& lease, Nanoseconds now) {
     seat.state = State::kRunning;
     seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
     running_.push_back(place);
-    share.grant.fetch_add(1, std::memory_order_relaxed);
     share.granted_at.store(now, std::memory_order_relaxed);
+    share.grant.fetch_add(1, std::memory_order_release);
     share.lease_end.store(lease.length == Lease::kUnlimited ? VcpuShare::kUnlimited : seat.cpu + lease.length,
                           std::memory_order_release);
     board_.nudge(place);
@@ -223,8 +223,10 @@ Nanoseconds Scheduler::waited_for_quota(uint32_t place) {
     const VcpuShare& share = board_.share(place);
     const Nanoseconds ended = share.quota_waits.load(std::memory_order_relaxed);
     const Nanoseconds since = share.parked_since.load(std::memory_order_acquire);
-    if (since == 0 || seats_[place].state == State::kRunning) return ended;
-    return ended + monotonic_time() - since;
+    if (since == 0) return ended;
+    const bool granted = seats_[place].state == State::kRunning;  // and hasn't run since
+    const Nanoseconds until = granted ? share.granted_at.load(std::memory_order_relaxed) : monotonic_time();
+    return ended + std::max<Nanoseconds>(until - since, 0);
 }
 
 void Scheduler::set_policy(Policy policy) {

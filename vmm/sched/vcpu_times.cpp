@@ -7,6 +7,8 @@
 #include <charconv>
 #include <ctime>
 
+#include "vmm/sched/lease_timers.h"
+
 namespace carrel::sched {
 namespace {
 
@@ -40,6 +42,25 @@ std::optional<ThreadTimes::Values> ThreadTimes::read() const {
     if (first.ec != std::errc{} || first.ptr == end) return std::nullopt;
     if (std::from_chars(first.ptr + 1, end, values.waited).ec != std::errc{}) return std::nullopt;
     return values;
+}
+
+std::optional<VcpuTimes> take_times(TimeSources& sources) {
+    constexpr Nanoseconds kOneMoment = 100 * kMicrosecond;
+    constexpr int kTries = 5;
+    for (int tries = 1;; ++tries) {
+        const Nanoseconds now = monotonic_time();
+        const auto thread = sources.thread();
+        if (!thread) return std::nullopt;
+        const TimeSources::Stamps stamps = sources.stamps();
+        const VcpuTimes times{.wall = now - stamps.began,
+                              .run = thread->run,
+                              .quota = stamps.quota,
+                              .host_cpu = thread->waited,
+                              .memory = stamps.memory,
+                              .halted = sources.halted(),
+                              .paused = stamps.paused};
+        if (tries == kTries || monotonic_time() - now < kOneMoment) return times;
+    }
 }
 
 }  // namespace carrel::sched

@@ -1,18 +1,17 @@
 // VcpuTimes: where a vCPU's time went. Each part has a source of its own and none is what the others leave,
 // so that the residual shows whether they are right:
 //
-//      wall = run + waiting for quota + waiting for a host CPU + waiting for memory + halted + paused  (+
-//      residual)
+//      wall = run + quota + host_cpu + memory + halted + paused (+ residual)
 //
-//   part                   source                                              kept apart by
-//   run                    the thread's CPU clock
-//   waiting for quota      stamps of its thread: parked without a lease        ends when the lease is
-//   granted: what the
-//                                                                             thread waits then is the host's
-//   waiting for a host CPU  run_delay, /proc/self/task/TID/schedstat
-//   waiting for memory     stamps of its thread: held, since its memory was denied
-//   halted                 KVM's halt_wait_ns, complete at a wake-up only: who samples kicks a halted vCPU
-//   first paused                 stamps of its thread at the gate
+//   part      source
+//   run       the thread's CPU clock
+//   quota     stamps of its thread, parked without a lease, up to the grant
+//   host_cpu  run_delay in /proc/self/task/TID/schedstat: waiting for a host CPU
+//   memory    stamps of its thread, held since its memory was denied, until it was let go
+//   halted    KVM's halt_wait_ns, complete at a wake-up only: who samples kicks a halted vCPU first
+//   paused    stamps of its thread at the gate, until it was let go
+//
+// What a thread waits after it was granted a lease or let go is for a host CPU, and the kernel counts it.
 #pragma once
 
 #include <atomic>
@@ -62,9 +61,11 @@ class ThreadTimes {
 class WaitStamp {
   public:
     void begin(Nanoseconds now) { since_.store(now, std::memory_order_release); }
-    void end(Nanoseconds now) {
+    // `when` the reason went: before the thread ran again, or even before it began to wait.
+    void end(Nanoseconds when) {
         const Nanoseconds since = since_.load(std::memory_order_relaxed);
-        total_.store(total_.load(std::memory_order_relaxed) + now - since, std::memory_order_relaxed);
+        const Nanoseconds waited = when > since ? when - since : 0;
+        total_.store(total_.load(std::memory_order_relaxed) + waited, std::memory_order_relaxed);
         since_.store(0, std::memory_order_release);
     }
     Nanoseconds total(Nanoseconds now) const {
@@ -76,5 +77,25 @@ class WaitStamp {
     std::atomic<Nanoseconds> total_{0};
     std::atomic<Nanoseconds> since_{0};  // 0: it isn't waiting
 };
+
+// Where the parts come from, for who puts them together. A test puts a wrong one in place of each.
+class TimeSources {
+  public:
+    // What the thread itself knows; 0 and 0 before it runs.
+    struct Stamps {
+        int32_t thread = 0;  // gettid(2)
+        Nanoseconds began = 0;
+        Nanoseconds quota = 0;
+        Nanoseconds memory = 0;
+        Nanoseconds paused = 0;
+    };
+    virtual ~TimeSources() = default;
+    virtual std::optional<ThreadTimes::Values> thread() = 0;  // none: it has ended
+    virtual Nanoseconds halted() = 0;                         // 0 where nobody counts it
+    virtual Stamps stamps() = 0;
+};
+// All parts at one moment, as nearly as this thread isn't kept waiting in the middle of it. none: it has
+// ended.
+std::optional<VcpuTimes> take_times(TimeSources& sources);
 
 }  // namespace carrel::sched
