@@ -2,6 +2,7 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Validators.hpp>
 
 #include <sys/prctl.h>
 
@@ -18,12 +19,13 @@ namespace {
 struct GuestOptions {
     std::string name;
     std::string log = "warning";
+    uint32_t vcpus = 1;
 };
 
 Result<void> guest(const GuestOptions& options) {
     TRY_ASSIGN(const LogLevel level, parse_log_level(options.log));
     ::prctl(PR_SET_NAME, "carrel");  // it was begun as /proc/self/exe
-    return isolate::GuestProcess(level).run();
+    return isolate::GuestProcess(level, options.vcpus).run();
 }
 
 }  // namespace
@@ -34,6 +36,8 @@ void add_guest(CLI::App& app, int& status) {
     const auto options = std::make_shared<GuestOptions>();
     command->group("");  // no help names it
     command->add_option("--name", options->name, "whose process it is, for who looks at a list of processes");
+    command->add_option("--vcpus", options->vcpus, "how many the guest has")
+        ->check(CLI::Range(1u, isolate::CommonMemory::kMostVcpus));
     command->add_option("--log", options->log, "error, warning, info or debug");
     command->callback([options, &status] {
         const auto ended = guest(*options);

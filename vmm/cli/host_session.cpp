@@ -59,7 +59,7 @@ Result<void> HostSession::set_up() {
     TRY(take_signals());
     TRY_ASSIGN(host_, Host::create(HostResources::of(config_.host), opener_, spawner_, log_, clock_));
     TRY(host_->start_scheduler(
-        {.cpus = count_usable_cpus(config_.host.cpus), .policy = config_.host.policy}));
+        {.cpus = count_usable_cpus(config_.host.cpus), .policy = config_.host.policy, .far = isolate_}));
     if (isolate_) host_->fleet().make_guests_by(isolate::factory({.level = level_}));
     TRY_ASSIGN(server_, control::Server::create(*main_loop_, opener_, socket_, *host_, log_));
     TRY(host_->start());
@@ -110,8 +110,7 @@ void HostSession::start_all() {
             if (!started.ok()) log_.error("{}: {}", name, started.error().sentence());
         });
     }
-    const char* const how =
-        isolate_ ? ", each in its own process (caps hold, weights between them don't yet)" : "";
+    const char* const how = isolate_ ? ", each in its own process" : "";
     say(fmt::format("{} guests{}; carrel ctl asks at {}", config_.guests.size(), how, socket_));
 }
 

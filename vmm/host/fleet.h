@@ -68,6 +68,7 @@ class Fleet final : public GuestListener {
     // Before the first guest: who attaches to their consoles is in another process. It outlives them.
     void lead_consoles_to(const ConsoleLine& line) { services_.line = &line; }
     // Before the first guest. It outlives them.
+    void lease_from(sched::LeaseSource& leases) { services_.leases = &leases; }
     void schedule(sched::Scheduler& scheduler) { services_.scheduler = &scheduler; }
     // One that is opened and loaded here and now, and has the process to itself (`carrel run`).
     Result<Guest*> add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished);

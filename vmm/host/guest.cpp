@@ -67,17 +67,19 @@ Result<std::unique_ptr<FleetGuest>> Guest::create_absent(const MachineConfig& co
 Guest::Guest(MachineConfig config, GuestConsole::Audience audience, const GuestServices& services,
              GuestListener& listener)
     : config_(std::move(config)), audience_(audience), services_(services), listener_(listener) {
-    if (services_.scheduler == nullptr) return;
-    scheduled_as_ = services_.scheduler->add_guest(config_.cpu_quota);
-    io_account_ = std::make_shared<sched::IoAccount>(*services_.scheduler, scheduled_as_);
+    if (services_.scheduler != nullptr) {
+        scheduled_as_ = services_.scheduler->add_guest(config_.cpu_quota);
+        services_.leases = services_.scheduler;
+    }
+    if (services_.leases != nullptr)
+        io_account_ = std::make_shared<sched::IoAccount>(*services_.leases, scheduled_as_);
 }
 
 Guest::~Guest() {
     cancel_timers();
     machine_.reset();  // its vCPUs' places
-    if (services_.scheduler == nullptr) return;
-    io_account_->close();
-    services_.scheduler->remove_guest(scheduled_as_);
+    if (io_account_) io_account_->close();
+    if (services_.scheduler != nullptr) services_.scheduler->remove_guest(scheduled_as_);
 }
 
 MachineServices Guest::machine_services() {
@@ -94,7 +96,7 @@ MachineServices Guest::machine_services() {
                            services_.share.switches,
                            services_.share.mappings,
                            again ? &services_.share.kernels : nullptr,
-                           services_.scheduler,
+                           services_.leases,
                            scheduled_as_,
                            io_account_,
                            [this] { post([this] { on_machine_end(); }); },

@@ -12,6 +12,7 @@
 #include "vmm/machine/machine.h"
 #include "vmm/machine/machine_share.h"
 #include "vmm/sched/io_account.h"
+#include "vmm/sched/scheduler.h"
 
 namespace carrel {
 
@@ -25,6 +26,7 @@ struct GuestServices {
     MachineShare& share;
     Worker& worker;
     sched::Scheduler* scheduler = nullptr;  // null: the guest has no share of the CPUs to be kept to
+    sched::LeaseSource* leases = nullptr;   // null: its vCPUs have theirs from the scheduler, if there is one
     const ConsoleLine* line = nullptr;      // null: who attaches to its console is in this process
 };
 

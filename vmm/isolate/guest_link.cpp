@@ -23,9 +23,10 @@ Result<void> GuestLink::begin(Child child, Fd socket) {
     child_ = std::move(child);
     TRY_ASSIGN(socket_, MessageSocket::create(
                             loop_, std::move(socket),
-                            {.on_message = [this](std::span<const std::byte> bytes) { on_message(bytes); },
+                            {.on_message = [this](std::span<const std::byte> bytes,
+                                                  Fd with) { on_message(bytes, std::move(with)); },
                              .on_trouble = [this](MessageSocket::Trouble trouble) { on_trouble(trouble); }}));
-    return loop_.watch(child_.pidfd(), EPOLLIN, [this](uint32_t) { on_exit(); });
+    return loop_.watch(child_.pidfd(), EPOLLIN, [this](uint32_t) { on_end(); });
 }
 
 void GuestLink::give(Order order, Told told) {
@@ -40,12 +41,14 @@ void GuestLink::give(Order order, Told told) {
     socket_->send(to_bytes(std::move(order)));
 }
 
-void GuestLink::on_message(std::span<const std::byte> bytes) {
+void GuestLink::on_message(std::span<const std::byte> bytes, Fd with) {
     auto word = word_of(bytes);
     if (!word) return kill("its process said what makes no sense");
     if (auto* const answer = std::get_if<Answer>(&*word)) return on_answer(std::move(*answer));
     uint64_t left_out = 0;
     if (!news_.allow(loop_.clock().now(), left_out)) return kill("its process told too much");
+    if (const auto* const seated = std::get_if<Seated>(&*word))
+        return listener_.on_seated(seated->place, std::move(with));
     listener_.on_news(std::move(std::get<News>(*word)));
 }
 
@@ -82,8 +85,9 @@ void GuestLink::kill(const std::string& why) {
     child_.kill();
 }
 
-void GuestLink::on_exit() {
+void GuestLink::on_end() {
     loop_.unwatch(child_.pidfd());
+    listener_.on_exit();
     socket_->drain();
     socket_.reset();
     const std::string how = "its process " + child_.ended().value_or("ended");

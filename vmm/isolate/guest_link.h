@@ -21,6 +21,9 @@ class LinkListener {
   public:
     virtual ~LinkListener() = default;
     virtual void on_news(News news) = 0;
+    virtual void on_seated(uint32_t place, Fd statistics) = 0;
+    // It has ended, and its number isn't another's yet.
+    virtual void on_exit() = 0;
     // It has gone, all that it said being told and all orders answered. `how`: its last words, or what it did
     // wrong.
     virtual void on_gone(const std::string& how) = 0;
@@ -42,6 +45,7 @@ class GuestLink {
     GuestLink(const GuestLink&) = delete;
     GuestLink& operator=(const GuestLink&) = delete;
 
+    pid_t pid() const { return child_.pid(); }
     // `child` has the other end of `socket`.
     Result<void> begin(Child child, Fd socket);
 
@@ -60,10 +64,10 @@ class GuestLink {
         Told told;
         uint64_t timer;
     };
-    void on_message(std::span<const std::byte> bytes);
+    void on_message(std::span<const std::byte> bytes, Fd with);
     void on_answer(Answer answer);
     void on_trouble(MessageSocket::Trouble trouble);
-    void on_exit();
+    void on_end();
     void answer_all();
 
     EventLoop& loop_;

@@ -9,7 +9,6 @@
 #include <limits>
 
 #include "vmm/base/crash_registry.h"
-#include "vmm/base/host_cpus.h"
 #include "vmm/config/machine_json.h"
 
 namespace carrel::isolate {
@@ -32,7 +31,7 @@ Result<Fd> inherited(int number) {
 
 }  // namespace
 
-GuestProcess::GuestProcess(LogLevel level) : log_(STDERR_FILENO, level) {}
+GuestProcess::GuestProcess(LogLevel level, uint32_t vcpus) : log_(STDERR_FILENO, level), vcpus_(vcpus) {}
 
 GuestProcess::~GuestProcess() {
     if (line_.transcript) line_.transcript->unwatch(*this);
@@ -51,6 +50,7 @@ Result<void> GuestProcess::set_up() {
     TRY_ASSIGN(Fd memory, inherited(kMemory));
     TRY_ASSIGN(typed_, inherited(kTyped));
     TRY_ASSIGN(output_, inherited(kOutput));
+    TRY_ASSIGN(bell_, inherited(kBell));
     std::signal(SIGPIPE, SIG_IGN);
     std::signal(SIGXFSZ, SIG_IGN);
     crash_registry::install_crash_handlers();
@@ -59,14 +59,17 @@ Result<void> GuestProcess::set_up() {
     line_.transcript->watch(*this);
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
     TRY_ASSIGN(host_, Host::create(no_limit(), opener_, spawner_, log_, clock_));
-    TRY(host_->start_scheduler({.cpus = count_usable_cpus({})}));
+    leases_.emplace(memory_->board(vcpus_, bell_.get()),
+                    [this](uint32_t place, const sched::ScheduledVcpu& vcpu) { on_seat(place, vcpu); });
+    host_->fleet().lease_from(*leases_);
     host_->fleet().lead_consoles_to(line_);
     host_->fleet().listen(*this);
-    TRY_ASSIGN(socket_, MessageSocket::create(
-                            *main_loop_, std::move(socket),
-                            {.on_message = [this](std::span<const std::byte> bytes) { on_message(bytes); },
-                             // Nobody is there any more, and the guest isn't to outlive its host.
-                             .on_trouble = [](MessageSocket::Trouble) { ::_exit(EXIT_FAILURE); }}));
+    TRY_ASSIGN(socket_,
+               MessageSocket::create(
+                   *main_loop_, std::move(socket),
+                   {.on_message = [this](std::span<const std::byte> bytes, const Fd&) { on_message(bytes); },
+                    // Nobody is there any more, and the guest isn't to outlive its host.
+                    .on_trouble = [](MessageSocket::Trouble) { ::_exit(EXIT_FAILURE); }}));
     return host_->start();
 }
 
@@ -152,8 +155,17 @@ void GuestProcess::on_output() {
     [[maybe_unused]] const auto written = ::write(output_.get(), &one, sizeof one);
 }
 
-void GuestProcess::say(Word word) {
-    main_loop_->post([this, bytes = to_bytes(std::move(word))] { socket_->send(bytes); });
+// The host's scheduler looks for halts by them.
+void GuestProcess::on_seat(uint32_t place, const sched::ScheduledVcpu& vcpu) {
+    if (vcpu.halt_statistics() < 0) return;
+    const auto fd = std::make_shared<Fd>(::fcntl(vcpu.halt_statistics(), F_DUPFD_CLOEXEC, 3));
+    if (fd->valid()) say(Seated{place}, fd);
+}
+
+void GuestProcess::say(Word word, const std::shared_ptr<Fd>& with) {
+    main_loop_->post([this, bytes = to_bytes(std::move(word)), with] {
+        socket_->send(bytes, with ? std::move(*with) : Fd());
+    });
 }
 
 // When all has been said.

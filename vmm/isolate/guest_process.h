@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "vmm/base/event_loop.h"
@@ -14,6 +15,7 @@
 #include "vmm/isolate/common_memory.h"
 #include "vmm/isolate/message.h"
 #include "vmm/isolate/message_socket.h"
+#include "vmm/sched/board_leases.h"
 
 namespace carrel::isolate {
 
@@ -25,8 +27,9 @@ class GuestProcess final : public EventListener, public ConsoleWatcher {
     static constexpr int kMemory = 4;  // CommonMemory
     static constexpr int kTyped = 5;   // a pipe: what is typed at its console
     static constexpr int kOutput = 6;  // an eventfd: its console has said more
+    static constexpr int kBell = 7;    // another: its vCPUs have something to report
 
-    explicit GuestProcess(LogLevel level);
+    GuestProcess(LogLevel level, uint32_t vcpus);
     ~GuestProcess() override;
     GuestProcess(const GuestProcess&) = delete;
     GuestProcess& operator=(const GuestProcess&) = delete;
@@ -40,6 +43,7 @@ class GuestProcess final : public EventListener, public ConsoleWatcher {
   private:
     Result<void> set_up();
     void on_message(std::span<const std::byte> bytes);
+    void on_seat(uint32_t place, const sched::ScheduledVcpu& vcpu);
     // On the io thread.
     void carry_out(Order order);
     void create(const Order& order);
@@ -48,7 +52,7 @@ class GuestProcess final : public EventListener, public ConsoleWatcher {
     Fleet::Done answering(uint32_t order);
     void tell_end(News news);
     // Any thread.
-    void say(Word word);
+    void say(Word word, const std::shared_ptr<Fd>& with = nullptr);
     void quit();
 
     SystemClock clock_;
@@ -56,7 +60,9 @@ class GuestProcess final : public EventListener, public ConsoleWatcher {
     DirectSpawner spawner_;
     Log log_;
     std::shared_ptr<CommonMemory> memory_;
-    Fd typed_, output_;
+    const uint32_t vcpus_;
+    Fd typed_, output_, bell_;
+    std::optional<sched::BoardLeases> leases_;
     ConsoleLine line_;
     std::unique_ptr<EventLoop> main_loop_;
     std::unique_ptr<Host> host_;

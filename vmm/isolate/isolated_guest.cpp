@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "vmm/base/check.h"
 #include "vmm/config/machine_json.h"
 #include "vmm/isolate/guest_process.h"
 
@@ -27,6 +28,7 @@ Result<void> check_isolated(const MachineConfig& config) {
             return usage_error("net: a tapfd is this process's, and --isolate gives each guest its own",
                                "name the tap: tap=NAME");
     }
+    CHECK(config.cpus <= CommonMemory::kMostVcpus);
     return {};
 }
 
@@ -52,9 +54,18 @@ Result<std::unique_ptr<FleetGuest>> IsolatedGuest::create(const MachineConfig& c
 
 IsolatedGuest::IsolatedGuest(MachineConfig config, const GuestServices& services, GuestListener& listener,
                              const Options& options)
-    : config_(std::move(config)), services_(services), listener_(listener), options_(options) {}
+    : config_(std::move(config)), services_(services), listener_(listener), options_(options) {
+    if (services_.scheduler == nullptr) return;
+    scheduled_as_ = services_.scheduler->add_guest(config_.cpu_quota);
+    io_account_ = std::make_shared<sched::IoAccount>(*services_.scheduler, scheduled_as_);
+}
 
 IsolatedGuest::~IsolatedGuest() {
+    leave_scheduler();
+    if (services_.scheduler != nullptr) {
+        io_account_->close();
+        services_.scheduler->remove_guest(scheduled_as_);
+    }
     if (output_.valid()) services_.io.unwatch(output_.get());
 }
 
@@ -66,7 +77,9 @@ Result<void> IsolatedGuest::open_console() {
     typed_.reset(ends[0]);
     typing_.reset(ends[1]);
     output_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!output_.valid()) return os_error(errno, "cannot create an eventfd");
+    bell_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!output_.valid() || !bell_.valid()) return os_error(errno, "cannot create an eventfd");
+    const EventLoop::ChargeScope charge(services_.io, io_account_);
     // Edge-triggered: each write is an event of its own, and the counter needs no reading.
     return services_.io.watch(output_.get(), EPOLLIN | EPOLLET,
                               [transcript = transcript_](uint32_t) { transcript->tell(); });
@@ -74,16 +87,44 @@ Result<void> IsolatedGuest::open_console() {
 
 Result<void> IsolatedGuest::begin_process() {
     TRY_ASSIGN(auto ends, MessageSocket::pair());
-    const Inherited inherited[] = {{STDERR_FILENO, STDERR_FILENO},
-                                   {ends.second.get(), GuestProcess::kSocket},
-                                   {memory_->fd(), GuestProcess::kMemory},
-                                   {typed_.get(), GuestProcess::kTyped},
-                                   {output_.get(), GuestProcess::kOutput}};
-    TRY_ASSIGN(Child child, services_.spawner.spawn({options_.program, "guest", "--name", config_.name,
-                                                     "--log", to_text(options_.level)},
-                                                    inherited));
+    const Inherited inherited[] = {
+        {STDERR_FILENO, STDERR_FILENO},         {ends.second.get(), GuestProcess::kSocket},
+        {memory_->fd(), GuestProcess::kMemory}, {typed_.get(), GuestProcess::kTyped},
+        {output_.get(), GuestProcess::kOutput}, {bell_.get(), GuestProcess::kBell}};
+    memory_->board(config_.cpus, bell_.get()).clear();
+    const std::vector<std::string> command = {options_.program, "guest",
+                                              "--name",         config_.name,
+                                              "--log",          to_text(options_.level),
+                                              "--vcpus",        std::to_string(config_.cpus)};
+    TRY_ASSIGN(Child child, services_.spawner.spawn(command, inherited));
+    const EventLoop::ChargeScope charge(services_.io, io_account_);  // what it has us do is its own
     link_ = std::make_unique<GuestLink>(services_.io, *this);
-    return link_->begin(std::move(child), std::move(ends.first));
+    TRY(link_->begin(std::move(child), std::move(ends.first)));
+    return enter_scheduler();
+}
+
+Result<void> IsolatedGuest::enter_scheduler() {
+    if (services_.scheduler == nullptr) return {};
+    sched_board_.emplace(memory_->board(config_.cpus, bell_.get()));
+    std::vector<sched::ScheduledVcpu*> seated;
+    for (uint32_t place = 0; place < config_.cpus; ++place) {
+        vcpus_.push_back(std::make_unique<FarVcpu>(link_->pid(), *sched_board_, place));
+        seated.push_back(vcpus_.back().get());
+    }
+    TRY_ASSIGN(board_, services_.scheduler->add_board(
+                           scheduled_as_, memory_->board(config_.cpus, bell_.get()), bell_.get(), seated));
+    return {};
+}
+
+void IsolatedGuest::leave_scheduler() {
+    if (board_) services_.scheduler->remove_board(*std::exchange(board_, std::nullopt));
+    vcpus_.clear();
+}
+
+void IsolatedGuest::on_seated(uint32_t place, Fd statistics) {
+    auto halts = kvm::HaltStatistics::adopt(std::move(statistics));
+    if (place >= vcpus_.size() || !halts.ok()) return link_->kill("its process said what makes no sense");
+    vcpus_[place]->see_halts_by(std::move(*halts));
 }
 
 void IsolatedGuest::load(Done done) {
@@ -94,6 +135,7 @@ void IsolatedGuest::load(Done done) {
     why_.clear();
     auto json = config::to_json(config_);
     if (auto begun = json.ok() ? begin_process() : Result<void>(json.error()); !begun.ok()) {
+        leave_scheduler();
         link_.reset();
         finish(MachineEnd{EndReason::kHostFailure, begun.error().sentence()});
         return done(std::move(begun));
@@ -154,7 +196,9 @@ void IsolatedGuest::end(MachineEnd end) {
 }
 
 void IsolatedGuest::change(const MachineConfig& config) {
-    config_ = config;
+    const MachineConfig before = std::exchange(config_, config);
+    if (services_.scheduler != nullptr && !(config_.cpu_quota == before.cpu_quota))
+        services_.scheduler->set_quota(scheduled_as_, config_.cpu_quota);
     if (const auto json = config::to_json(config_); link_ && json.ok())
         give(Order::What::kSet, *json, [](const Result<void>&) {});
     tell(GuestEvent::Kind::kChanged, {});
@@ -162,20 +206,25 @@ void IsolatedGuest::change(const MachineConfig& config) {
 
 void IsolatedGuest::dismantle(std::function<void()> done) {
     if (!link_) return done();
+    leave_scheduler();
     link_->part(std::move(done));
     link_.reset();
 }
 
 void IsolatedGuest::stats(std::function<void(Result<GuestStats>)> done) {
+    std::optional<Nanoseconds> io;
+    if (services_.scheduler != nullptr) io = services_.scheduler->guest(scheduled_as_).used_io;
     if (!link_) {
         past_.time = services_.clock.wall();
+        past_.io = io;
         return done(past_);
     }
     Order order;
     order.what = Order::What::kStats;
-    link_->give(std::move(order), [done = std::move(done)](Result<Answer> answer) {
+    link_->give(std::move(order), [io, done = std::move(done)](Result<Answer> answer) {
         if (!answer.ok()) return done(std::move(answer).error());
         if (!answer->stats) return done(host_error("the guest's process gave no figures"));
+        answer->stats->io = io;
         done(std::move(*answer->stats));
     });
 }

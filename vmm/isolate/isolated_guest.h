@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "vmm/host/fleet.h"
 #include "vmm/isolate/common_memory.h"
+#include "vmm/isolate/far_vcpu.h"
 #include "vmm/isolate/guest_link.h"
 
 namespace carrel::isolate {
@@ -49,11 +51,15 @@ class IsolatedGuest final : public FleetGuest, public LinkListener {
     Result<ConsoleEnds> console_ends() override;
 
     void on_news(News news) override;
+    void on_seated(uint32_t place, Fd statistics) override;
+    void on_exit() override { leave_scheduler(); }
     void on_gone(const std::string& how) override;
 
   private:
     Result<void> open_console();
     Result<void> begin_process();
+    Result<void> enter_scheduler();
+    void leave_scheduler();
     void give(Order::What what, std::string text, Done done);
     void finish(MachineEnd end);
     void tell(GuestEvent::Kind kind, const std::string& detail) { listener_.on_change(*this, kind, detail); }
@@ -66,8 +72,14 @@ class IsolatedGuest final : public FleetGuest, public LinkListener {
     std::shared_ptr<ConsoleTranscript> transcript_;
     Fd output_;                        // eventfd: its console has more for who has read all
     Fd typing_, typed_;                // a pipe's ends: what is typed, and where the process reads it
+    Fd bell_;                          // eventfd: its vCPUs have something to report
     std::unique_ptr<GuestLink> link_;  // none: there is no process
-    Done loaded_;                      // load()'s, until it is
+    sched::GuestId scheduled_as_{};
+    std::shared_ptr<sched::IoAccount> io_account_;  // of what the host does for it
+    std::vector<std::unique_ptr<FarVcpu>> vcpus_;   // of its process
+    std::optional<sched::ShareBoard> sched_board_;  // where they sit
+    std::optional<uint32_t> board_;                 // their scheduler's number for them
+    Done loaded_;                                   // load()'s, until it is
     GuestState state_ = GuestState::kLoading;
     std::string why_;
     std::optional<MachineEnd> wish_;  // how it was ended from outside

@@ -29,6 +29,11 @@ void code(Codec& codec, News& news) {
     code_each(codec, news.detail, news.why, news.end, news.stats);
 }
 
+template <class Codec>
+void code(Codec& codec, Seated& seated) {
+    code(codec, seated.place);
+}
+
 std::vector<std::byte> to_bytes(Order order) {
     Put put;
     code(put, order);
@@ -56,7 +61,8 @@ std::optional<Word> word_of(std::span<const std::byte> bytes) {
     code(take, which);
     Word word;
     if (which == 1) word = News{};
-    if (which > 1) return std::nullopt;
+    if (which == 2) word = Seated{};
+    if (which > 2) return std::nullopt;
     std::visit([&take](auto& one) { code(take, one); }, word);
     return take.whole() ? std::optional(std::move(word)) : std::nullopt;
 }

@@ -5,6 +5,7 @@
 //        host  ── Order {id, verb} ──►  guest's process
 //              ◄── Answer {id} ──────   to each order, once
 //              ◄── News ─────────────   of each change, before the answer to the order that made it
+//              ◄── Seated ───────────   of each vCPU's thread, with a descriptor
 #pragma once
 
 #include <optional>
@@ -51,7 +52,12 @@ struct News {
     std::optional<GuestStats> stats;  // with an end: its last figures
 };
 
-using Word = std::variant<Answer, News>;
+// A vCPU's thread is about to sit at that place of the board. With it come KVM's statistics of the vCPU.
+struct Seated {
+    uint32_t place = 0;
+};
+
+using Word = std::variant<Answer, News, Seated>;
 
 std::vector<std::byte> to_bytes(Order order);
 std::vector<std::byte> to_bytes(Word word);

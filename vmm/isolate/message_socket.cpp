@@ -3,7 +3,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace carrel::isolate {
 
@@ -44,7 +46,8 @@ void MessageSocket::drain() {
 // False: there is none now.
 bool MessageSocket::take_one() {
     if (given_up_) return false;
-    const ssize_t count = ::recv(fd_.get(), buffer_.get(), kMost, MSG_DONTWAIT | MSG_TRUNC);
+    Fd with;
+    const ssize_t count = receive(with);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return false;
     if (count <= 0) {
         give_up(Trouble::kClosed);
@@ -54,21 +57,58 @@ bool MessageSocket::take_one() {
         give_up(Trouble::kTooLong);
         return false;
     }
-    listener_.on_message(std::span(buffer_.get(), static_cast<size_t>(count)));
+    listener_.on_message(std::span(buffer_.get(), static_cast<size_t>(count)), std::move(with));
     return true;
 }
 
-void MessageSocket::send(std::vector<std::byte> message) {
+// There is room for one descriptor; the kernel closes what is sent beyond that.
+ssize_t MessageSocket::receive(Fd& with) {
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+    iovec bytes{buffer_.get(), kMost};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t count = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+    const cmsghdr* const header = count < 0 ? nullptr : CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        with.reset(fd);
+    }
+    return count;
+}
+
+ssize_t MessageSocket::pass(const Unsent& unsent) {
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
+    iovec bytes{const_cast<std::byte*>(unsent.bytes.data()), unsent.bytes.size()};
+    msghdr message{};
+    message.msg_iov = &bytes;
+    message.msg_iovlen = 1;
+    if (unsent.with.valid()) {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        cmsghdr* const header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        const int fd = unsent.with.get();
+        std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    }
+    return ::sendmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void MessageSocket::send(std::vector<std::byte> message, Fd with) {
     if (given_up_) return;
     if (unsent_.size() >= kMostUnsent) return give_up(Trouble::kFull);
-    unsent_.push_back(std::move(message));
+    unsent_.push_back({std::move(message), std::move(with)});
     flush();
 }
 
 void MessageSocket::flush() {
     while (!given_up_ && !unsent_.empty()) {
-        const auto& first = unsent_.front();
-        if (::send(fd_.get(), first.data(), first.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        if (pass(unsent_.front()) < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) break;
             if (errno == EMSGSIZE) return give_up(Trouble::kTooLong);

@@ -30,7 +30,8 @@ class MessageSocket {
     };
     // `on_message` must not destroy this; `on_trouble` once, and no message afterwards.
     struct Listener {
-        std::function<void(std::span<const std::byte>)> on_message;
+        // `with`: a descriptor that came along; most have none.
+        std::function<void(std::span<const std::byte>, Fd with)> on_message;
         std::function<void(Trouble)> on_trouble;
     };
 
@@ -41,13 +42,19 @@ class MessageSocket {
     MessageSocket(const MessageSocket&) = delete;
     MessageSocket& operator=(const MessageSocket&) = delete;
 
-    void send(std::vector<std::byte> message);
+    void send(std::vector<std::byte> message, Fd with = Fd());
     bool idle() const { return unsent_.empty(); }
     // Takes what is there still, of an end that has gone.
     void drain();
 
   private:
+    struct Unsent {
+        std::vector<std::byte> bytes;
+        Fd with;
+    };
     void on_ready(uint32_t events);
+    ssize_t receive(Fd& with);
+    ssize_t pass(const Unsent& message);
     bool take_one();
     void flush();
     void give_up(Trouble trouble);
@@ -56,7 +63,7 @@ class MessageSocket {
     const Fd fd_;
     Listener listener_;
     const std::unique_ptr<std::byte[]> buffer_;  // touched as far as messages are long
-    std::deque<std::vector<std::byte>> unsent_;
+    std::deque<Unsent> unsent_;
     bool given_up_ = false;
 };
 

@@ -36,7 +36,21 @@ std::optional<uint64_t> offset_of(std::string_view name, const kvm_stats_header&
 
 Result<HaltStatistics> HaltStatistics::open(int vcpu) {
     TRY_ASSIGN(const int raw, checked_ioctl("give a vCPU's statistics", vcpu, KVM_GET_STATS_FD, 0));
-    Fd fd(raw);
+    return of(Fd(raw));
+}
+
+// By the name that the kernel gives it: reading from anything else might wait.
+Result<HaltStatistics> HaltStatistics::adopt(Fd statistics) {
+    constexpr std::string_view kName = "anon_inode:kvm-vcpu-stats";
+    char name[64];
+    const std::string link = "/proc/self/fd/" + std::to_string(statistics.get());
+    const ssize_t size = ::readlink(link.c_str(), name, sizeof name);
+    if (size < 0 || !std::string_view(name, static_cast<size_t>(size)).starts_with(kName))
+        return host_error("these are no vCPU's statistics");
+    return of(std::move(statistics));
+}
+
+Result<HaltStatistics> HaltStatistics::of(Fd fd) {
     kvm_stats_header header{};
     constexpr uint32_t kMostStatistics = 4096;
     const bool whole = ::pread(fd.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);

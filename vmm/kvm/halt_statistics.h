@@ -18,11 +18,15 @@ class HaltStatistics {
     };
     // `vcpu`: its descriptor.
     static Result<HaltStatistics> open(int vcpu);
+    // Of another process's vCPU, as that passed them on. The error: they are no vCPU's.
+    static Result<HaltStatistics> adopt(Fd statistics);
     Values read() const;
+    int fd() const { return fd_.get(); }
 
   private:
     HaltStatistics(Fd fd, uint64_t wait, uint64_t blocking)
         : fd_(std::move(fd)), wait_(wait), blocking_(blocking) {}
+    static Result<HaltStatistics> of(Fd fd);
     uint64_t value(uint64_t offset) const;
 
     Fd fd_;

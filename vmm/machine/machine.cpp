@@ -205,8 +205,8 @@ Result<void> Machine::start_threads() {
     const VcpuRunner::Options options{config_, services_.log, services_.clock};
     for (const auto& vcpu : hardware_.vcpus) {
         runners_.push_back(std::make_unique<VcpuRunner>(*vcpu, *hardware_.board, gate_, *this, options));
-        if (services_.scheduler != nullptr)
-            TRY(runners_.back()->take_seat(*services_.scheduler, services_.scheduled_as));
+        if (services_.leases != nullptr)
+            TRY(runners_.back()->take_seat(*services_.leases, services_.scheduled_as));
         samplers_.emplace_back(*runners_.back(), services_.opener);
     }
     {

@@ -49,7 +49,7 @@ struct MachineServices {
     MappingBudget& mappings;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
     // Its vCPUs run under leases for `scheduled_as`; null: as the host's kernel lets them.
-    sched::Scheduler* scheduler;
+    sched::LeaseSource* leases;
     sched::GuestId scheduled_as;
     EventLoop::Charge charge;      // for what the process's threads do for it; null: nobody's account
     std::function<void()> on_end;  // any thread, once; don't destroy the machine inside

@@ -10,16 +10,16 @@
 
 namespace carrel {
 
-Result<void> VcpuRunner::take_seat(sched::Scheduler& scheduler, sched::GuestId guest) {
+Result<void> VcpuRunner::take_seat(sched::LeaseSource& leases, sched::GuestId guest) {
     if (auto halts = kvm::HaltStatistics::open(vcpu_.fd()); halts.ok()) halts_.emplace(std::move(*halts));
-    TRY_ASSIGN(const uint32_t place, scheduler.add_vcpu(guest, *this));
-    seat_.emplace(Seat{scheduler, place, sched::LeaseHolder(scheduler.board(), place, *this),
+    TRY_ASSIGN(const uint32_t place, leases.add_vcpu(guest, *this));
+    seat_.emplace(Seat{leases, place, sched::LeaseHolder(leases.board(), place, *this),
                        StealRecord(vcpu_, board_.memory())});
     return {};
 }
 
 VcpuRunner::~VcpuRunner() {
-    if (seat_) seat_->scheduler.remove_vcpu(seat_->place);
+    if (seat_) seat_->leases.remove_vcpu(seat_->place);
 }
 
 sched::TimeSources::Stamps VcpuRunner::stamps() const {
@@ -28,7 +28,7 @@ sched::TimeSources::Stamps VcpuRunner::stamps() const {
     stamps.began = began_.load(std::memory_order_relaxed);
     stamps.memory = starved_.total(sched::monotonic_time());
     stamps.paused = paused_.total(sched::monotonic_time());
-    if (seat_) stamps.quota = seat_->scheduler.waited_for_quota(seat_->place);
+    if (seat_) stamps.quota = seat_->leases.waited_for_quota(seat_->place);
     return stamps;
 }
 

@@ -17,7 +17,7 @@
 #include "vmm/machine/run_gate.h"
 #include "vmm/machine/steal_record_x86.h"
 #include "vmm/sched/lease_holder.h"
-#include "vmm/sched/scheduler.h"
+#include "vmm/sched/lease_source.h"
 #include "vmm/sched/vcpu_times.h"
 
 namespace carrel {
@@ -51,8 +51,8 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     VcpuRunner(kvm::Vcpu& vcpu, Board& board, RunGate& gate, RunnerListener& listener, const Options& options)
         : vcpu_(vcpu), board_(board), gate_(gate), listener_(listener), options_(options) {}
 
-    // Before run(): it runs under leases. `scheduler` outlives the runner, whose place there ends with it.
-    Result<void> take_seat(sched::Scheduler& scheduler, sched::GuestId guest);
+    // Before run(): it runs under leases. `leases` outlives the runner, whose place there ends with it.
+    Result<void> take_seat(sched::LeaseSource& leases, sched::GuestId guest);
     ~VcpuRunner() override;
     VcpuRunner(const VcpuRunner&) = delete;
     VcpuRunner& operator=(const VcpuRunner&) = delete;
@@ -64,6 +64,7 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     // gives its statistics to nobody until it leaves the guest, which a halted one doesn't.
     const std::optional<kvm::HaltStatistics>& halts() const { return halts_; }
     bool seems_halted() const override { return !halts_ || halts_->read().halted_now; }
+    int halt_statistics() const override { return halts_ ? halts_->fd() : -1; }
     const ExitCounts& counts() const { return counts_; }
 
     // Any thread. What its thread itself knows of where its time went.
@@ -74,7 +75,7 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     enum class Next { kRun, kEnd };
     // Its place with the scheduler.
     struct Seat {
-        sched::Scheduler& scheduler;
+        sched::LeaseSource& leases;
         uint32_t place;
         sched::LeaseHolder lease;
         StealRecord steal;

@@ -10,7 +10,7 @@ void IoAccount::charge(Nanoseconds cpu) {
         return;
     MutexLock lock(mutex_);
     if (closed_) return;
-    const Nanoseconds until = scheduler_.charge_io(guest_, untold_.exchange(0, std::memory_order_relaxed));
+    const Nanoseconds until = leases_.charge_io(guest_, untold_.exchange(0, std::memory_order_relaxed));
     held_until_.store(until, std::memory_order_relaxed);
 }
 

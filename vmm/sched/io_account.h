@@ -4,7 +4,8 @@
 #include <atomic>
 
 #include "vmm/base/charge_sink.h"
-#include "vmm/sched/scheduler.h"
+#include "vmm/base/mutex.h"
+#include "vmm/sched/lease_source.h"
 
 namespace carrel::sched {
 
@@ -15,7 +16,7 @@ class IoAccount final : public ChargeSink {
     // one.
     static constexpr Nanoseconds kAtOnce = 50 * kMicrosecond;
 
-    IoAccount(Scheduler& scheduler, GuestId guest) : scheduler_(scheduler), guest_(guest) {}
+    IoAccount(LeaseSource& leases, GuestId guest) : leases_(leases), guest_(guest) {}
 
     void charge(Nanoseconds cpu) override;
     Nanoseconds held_until() override;
@@ -23,7 +24,7 @@ class IoAccount final : public ChargeSink {
     void close() EXCLUDES(mutex_);
 
   private:
-    Scheduler& scheduler_;
+    LeaseSource& leases_;
     const GuestId guest_;
     std::atomic<Nanoseconds> untold_{0};
     std::atomic<Nanoseconds> held_until_{0};

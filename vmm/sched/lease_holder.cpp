@@ -1,5 +1,7 @@
 #include "vmm/sched/lease_holder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,16 +12,22 @@ Result<void> LeaseHolder::begin() {
     TRY_ASSIGN(KickTimer cpu, KickTimer::create(CLOCK_THREAD_CPUTIME_ID));
     wall_.emplace(std::move(wall));
     cpu_.emplace(std::move(cpu));
+    before_ = share().cpu.load(std::memory_order_relaxed);
+    share().thread.store(::gettid(), std::memory_order_release);
     return {};
 }
 
+// What it has left of its lease, and has used of it, is told before the thread goes: its place may stay.
 void LeaseHolder::end() {
+    if (!wall_) return;
+    share().thread.store(0, std::memory_order_release);
+    give_up_lease(cpu_time());
     wall_.reset();
     cpu_.reset();
 }
 
 bool LeaseHolder::look() {
-    const Nanoseconds cpu = thread_cpu_time();
+    const Nanoseconds cpu = cpu_time();
     if (reserve_end_ != 0) {
         if (cpu < reserve_end_) return true;  // kicked for another reason
         reserve_end_ = 0;
@@ -49,7 +57,13 @@ void LeaseHolder::report(VcpuReport what, Nanoseconds cpu) {
 void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
     wall_->disarm(monotonic_time());
     reserve_end_ = cpu + kReserve;
-    cpu_->arm(reserve_end_);
+    cpu_->arm(reserve_end_ - before_);
+    give_up_lease(cpu);
+}
+
+// The scheduler grants another one only when it has been asked, so nothing of its is overwritten.
+void LeaseHolder::give_up_lease(Nanoseconds cpu) {
+    share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
     report(VcpuReport::kHalted, cpu);
 }
 

@@ -53,7 +53,10 @@ class LeaseHolder {
   private:
     VcpuShare& share() const { return board_.share(place_); }
     void report(VcpuReport what, Nanoseconds cpu);
+    // The CPU time by which its lease is counted.
+    Nanoseconds cpu_time() const { return before_ + thread_cpu_time(); }
     void rest_in_halt(Nanoseconds cpu);
+    void give_up_lease(Nanoseconds cpu);
     bool park(Nanoseconds cpu);
     Nanoseconds wait_for_lease(Nanoseconds cpu);
     void arm(Nanoseconds rest);
@@ -64,6 +67,7 @@ class LeaseHolder {
     std::optional<KickTimer> wall_;  // the lease's end
     std::optional<KickTimer> cpu_;   // the reserve's
     uint32_t reported_grant_ = 0;    // which the last report was about
+    Nanoseconds before_ = 0;         // what the place's threads before this one have used
     Nanoseconds reserve_end_ = 0;    // of its CPU time; 0: it isn't living on its reserve
 };
 

@@ -1,9 +1,11 @@
 #include "vmm/sched/scheduler.h"
 
 #include <sched.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "vmm/base/check.h"
 #include "vmm/sched/lease_timers.h"
@@ -37,14 +39,27 @@ std::optional<Nanoseconds> earlier(std::optional<Nanoseconds> a, std::optional<N
 }  // namespace
 
 Result<std::unique_ptr<Scheduler>> Scheduler::create(const Options& options) {
-    TRY_ASSIGN(ShareBoard board, ShareBoard::create());
-    auto scheduler = std::make_unique<Scheduler>(options, std::move(board));
+    Fd bell;
+    std::optional<Bells> bells;
+    if (options.far) {
+        bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+        if (!bell.valid()) return os_error(errno, "cannot create an eventfd");
+        TRY_ASSIGN(Bells made, Bells::create());
+        TRY(made.add(bell.get()));
+        bells.emplace(std::move(made));
+    }
+    TRY_ASSIGN(ShareBoard board, ShareBoard::create(bell.get()));
+    auto scheduler =
+        std::make_unique<Scheduler>(options, std::move(board), std::move(bell), std::move(bells));
     TRY_ASSIGN(scheduler->thread_, Thread::start("sched", [&self = *scheduler] { self.run(); }));
     return scheduler;
 }
 
-Scheduler::Scheduler(const Options& options, ShareBoard board)
-    : board_(std::move(board)), core_(PolicyCore::Options{.cpus = options.cpus, .policy = options.policy}) {}
+Scheduler::Scheduler(const Options& options, ShareBoard board, Fd bell, std::optional<Bells> bells)
+    : bell_(std::move(bell)),
+      board_(std::move(board)),
+      bells_(std::move(bells)),
+      core_(PolicyCore::Options{.cpus = options.cpus, .policy = options.policy}) {}
 
 Scheduler::~Scheduler() {
     ending_.store(true, std::memory_order_release);
@@ -65,25 +80,27 @@ void Scheduler::run() {
             look_for_halts(now);
             next = earlier(core_.next_event(), next_look());
         }
-        board_.wait(seen, next);
+        wait(seen, next);
     }
+}
+
+void Scheduler::wait(uint32_t seen, std::optional<Nanoseconds> until) {
+    bells_ ? bells_->wait(until) : board_.wait(seen, until);
 }
 
 void Scheduler::serve(Nanoseconds now) {
     auto reports = board_.take_reports();
-    while (const auto place = reports.next()) take(*place, now);
+    while (const auto place = reports.next())
+        if (*place < seats_.size() && seats_[*place].outside != nullptr) take(seats_[*place], now);
+    for (auto& [number, far] : far_) serve_far(far, now);
     dispatch(now);
 }
 
-void Scheduler::take(uint32_t place, Nanoseconds now) {
-    if (place >= seats_.size() || seats_[place].outside == nullptr) return;
-    Seat& seat = seats_[place];
-    const VcpuShare& share = board_.share(place);
+void Scheduler::take(Seat& seat, Nanoseconds now) {
+    const VcpuShare& share = seat.share();
     const uint64_t report = share.report.load(std::memory_order_acquire);
     if (VcpuShare::grant_of(report) != share.grant.load(std::memory_order_relaxed)) return;
-    const Nanoseconds cpu = share.cpu.load(std::memory_order_relaxed);
-    const Nanoseconds used = cpu - seat.cpu;
-    seat.cpu = cpu;
+    const Nanoseconds used = used_since(seat, now);
     const bool waits = VcpuShare::report_of(report) == VcpuReport::kWaiting;
     switch (seat.state) {
         case State::kRunning:
@@ -94,13 +111,13 @@ void Scheduler::take(uint32_t place, Nanoseconds now) {
             break;
         case State::kWaiting: core_.charge(seat.vcpu, used, now); return;
     }
-    if (seat.state == State::kRunning) leave_running(place);
+    if (seat.state == State::kRunning) leave_running(seat);
     seat.state = waits ? State::kWaiting : State::kHalted;
     if (!waits) seat.halted_at = now;
 }
 
-void Scheduler::leave_running(uint32_t place) {
-    const auto found = std::find(running_.begin(), running_.end(), place);
+void Scheduler::leave_running(Seat& seat) {
+    const auto found = std::find(running_.begin(), running_.end(), &seat);
     CHECK(found != running_.end());
     *found = running_.back();
     running_.pop_back();
@@ -108,18 +125,17 @@ void Scheduler::leave_running(uint32_t place) {
 
 void Scheduler::look_for_halts(Nanoseconds now) {
     if (!core_.contended()) return;
-    for (const uint32_t place : running_) {
-        Seat& seat = seats_[place];
-        if (seat.look_at > now) continue;
-        seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
-        if (seat.outside->seems_halted()) seat.outside->kick();
+    for (Seat* const seat : running_) {
+        if (seat->look_at > now) continue;
+        seat->look_at = now + (now - seat->halted_at < kLately ? kSoon : kSeldom);
+        if (seat->outside->seems_halted()) seat->outside->kick();
     }
 }
 
 std::optional<Nanoseconds> Scheduler::next_look() {
     if (!core_.contended()) return std::nullopt;
     std::optional<Nanoseconds> next;
-    for (const uint32_t place : running_) next = earlier(next, seats_[place].look_at);
+    for (const Seat* const seat : running_) next = earlier(next, seat->look_at);
     return next;
 }
 
@@ -129,23 +145,22 @@ void Scheduler::dispatch(Nanoseconds now) {
 }
 
 void Scheduler::grant(const Lease& lease, Nanoseconds now) {
-    const uint32_t place = place_of_[static_cast<uint32_t>(lease.vcpu)];
-    Seat& seat = seats_[place];
-    VcpuShare& share = board_.share(place);
+    Seat& seat = *seat_of_[static_cast<uint32_t>(lease.vcpu)];
+    VcpuShare& share = seat.share();
     seat.state = State::kRunning;
     seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
-    running_.push_back(place);
+    running_.push_back(&seat);
     share.granted_at.store(now, std::memory_order_relaxed);
     share.grant.fetch_add(1, std::memory_order_release);
     share.lease_end.store(lease.length == Lease::kUnlimited ? VcpuShare::kUnlimited : seat.cpu + lease.length,
                           std::memory_order_release);
-    board_.nudge(place);
+    seat.board->nudge(seat.place);
 }
 
 void Scheduler::recall(VcpuId vcpu) {
-    const uint32_t place = place_of_[static_cast<uint32_t>(vcpu)];
-    board_.share(place).lease_end.store(VcpuShare::kNoLease, std::memory_order_release);
-    seats_[place].outside->kick();
+    const Seat& seat = *seat_of_[static_cast<uint32_t>(vcpu)];
+    seat.share().lease_end.store(VcpuShare::kNoLease, std::memory_order_release);
+    seat.outside->kick();
 }
 
 GuestId Scheduler::add_guest(const CpuQuota& quota) {
@@ -192,27 +207,35 @@ Result<uint32_t> Scheduler::add_vcpu(GuestId guest, ScheduledVcpu& outside) {
                               std::to_string(ShareBoard::kPlaces) + " are taken",
                           "start the guest in another process");
     }
-    const VcpuId vcpu = core_.add_vcpu(guest, monotonic_time());
-    seats_[place] = Seat{.vcpu = vcpu, .outside = &outside};
-    VcpuShare& share =
-        board_.share(place);  // its grants go on counting: a late report of who sat here is out of date
-    share.lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
+    seats_[place] = Seat{.outside = &outside, .board = &board_, .place = place};
+    VcpuShare& share = board_.share(place);
     share.cpu.store(0, std::memory_order_relaxed);
     share.quota_waits.store(0, std::memory_order_relaxed);
-    share.grant.fetch_add(1, std::memory_order_release);
-    const auto number = static_cast<uint32_t>(vcpu);
-    if (place_of_.size() <= number) place_of_.resize(number + 1);
-    place_of_[number] = place;
+    sit_down(seats_[place], guest);
     return place;
+}
+
+// A seat's grants go on counting: a late report of who sat here is out of date.
+void Scheduler::sit_down(Seat& seat, GuestId guest) {
+    seat.vcpu = core_.add_vcpu(guest, monotonic_time());
+    seat.share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
+    seat.share().grant.fetch_add(1, std::memory_order_release);
+    const auto number = static_cast<uint32_t>(seat.vcpu);
+    if (seat_of_.size() <= number) seat_of_.resize(number + 1);
+    seat_of_[number] = &seat;
+}
+
+void Scheduler::get_up(Seat& seat) {
+    if (seat.state == State::kRunning) leave_running(seat);
+    core_.remove_vcpu(seat.vcpu, monotonic_time());
+    seat.outside = nullptr;
 }
 
 void Scheduler::remove_vcpu(uint32_t place) {
     {
         MutexLock lock(mutex_);
         CHECK(place < seats_.size() && seats_[place].outside != nullptr);
-        if (seats_[place].state == State::kRunning) leave_running(place);
-        core_.remove_vcpu(seats_[place].vcpu, monotonic_time());
-        seats_[place].outside = nullptr;
+        get_up(seats_[place]);
         free_places_.push_back(place);
     }
     board_.ring();  // others may have its CPU

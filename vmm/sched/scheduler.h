@@ -5,25 +5,21 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "vmm/base/kick.h"
+#include "vmm/base/fd.h"
 #include "vmm/base/mutex.h"
 #include "vmm/base/thread.h"
-#include "vmm/sched/policy_core.h"
-#include "vmm/sched/share_board.h"
+#include "vmm/sched/bells.h"
+#include "vmm/sched/lease_source.h"
 
 namespace carrel::sched {
-
-// A vCPU, for who isn't its thread. Any thread.
-class ScheduledVcpu : public Kick {
-  public:
-    // The guest has halted it, as far as can be seen from here: then a kick finds out. Cheap.
-    virtual bool seems_halted() const = 0;
-};
 
 // How a halt is noticed. KVM halts and wakes a vCPU without us, and nobody tells. While no other waits for a
 // CPU it doesn't matter. While one does, `sched` looks at those that run: at one that has halted lately each
@@ -31,7 +27,7 @@ class ScheduledVcpu : public Kick {
 // own thread, when it has run for a while on its reserve (lease_holder.h).
 //
 // Threads: any.
-class Scheduler {
+class Scheduler final : public LeaseSource {
   public:
     static constexpr Nanoseconds kSoon = kMillisecond / 4;
     static constexpr Nanoseconds kSeldom = 2 * kMillisecond;
@@ -40,11 +36,12 @@ class Scheduler {
     struct Options {
         uint32_t cpus = 1;  // of the host, for all guests together
         Policy policy = Policy::kWeightedFair;
+        bool far = false;  // there may be guests in other processes (add_board)
     };
     // Starts the thread.
     static Result<std::unique_ptr<Scheduler>> create(const Options& options);
-    Scheduler(const Options& options, ShareBoard board);  // use create()
-    ~Scheduler();                                         // no vCPU is left
+    Scheduler(const Options& options, ShareBoard board, Fd bell, std::optional<Bells> bells);  // use create()
+    ~Scheduler() override;  // no vCPU is left
     Scheduler(const Scheduler&) = delete;
     Scheduler& operator=(const Scheduler&) = delete;
 
@@ -52,52 +49,78 @@ class Scheduler {
     void remove_guest(GuestId guest) EXCLUDES(mutex_);
     void set_quota(GuestId guest, const CpuQuota& quota) EXCLUDES(mutex_);
     PolicyCore::GuestState guest(GuestId guest) EXCLUDES(mutex_);
-    // CPU time that the process's threads spent for it. Until when (CLOCK_MONOTONIC) they are to leave it
-    // alone, its slice for I/O being spent; 0: go on.
-    Nanoseconds charge_io(GuestId guest, Nanoseconds used) EXCLUDES(mutex_);
 
-    // A place on the board for a vCPU, which begins without a lease and outlives its place.
-    Result<uint32_t> add_vcpu(GuestId guest, ScheduledVcpu& vcpu) EXCLUDES(mutex_);
-    // Its thread has ended.
-    void remove_vcpu(uint32_t place) EXCLUDES(mutex_);
-    // How long its thread has been parked for want of a lease, until now.
-    Nanoseconds waited_for_quota(uint32_t place) EXCLUDES(mutex_);
+    // Of guests in this process.
+    Result<uint32_t> add_vcpu(GuestId guest, ScheduledVcpu& vcpu) override EXCLUDES(mutex_);
+    void remove_vcpu(uint32_t place) override EXCLUDES(mutex_);
+    Nanoseconds waited_for_quota(uint32_t place) override EXCLUDES(mutex_);
+    Nanoseconds charge_io(GuestId guest, Nanoseconds used) override EXCLUDES(mutex_);
+    const ShareBoard& board() const override { return board_; }
+
+    // All vCPUs of a guest in another process, which has `board`, too, and rings `bell` (far_boards.cpp says
+    // what of it is believed). Which vCPU sits where is the place of `vcpus`; they and the bell outlive their
+    // board.
+    Result<uint32_t> add_board(GuestId guest, ShareBoard board, int bell,
+                               std::span<ScheduledVcpu* const> vcpus) EXCLUDES(mutex_);
+    // From here on none of its vCPUs is kicked.
+    void remove_board(uint32_t number) EXCLUDES(mutex_);
 
     void set_policy(Policy policy) EXCLUDES(mutex_);
     Policy policy() EXCLUDES(mutex_);
     std::string text() EXCLUDES(mutex_);
-
-    const ShareBoard& board() const { return board_; }
 
   private:
     enum class State : uint8_t { kHalted, kWaiting, kRunning };  // as the core has been told
     struct Seat {
         VcpuId vcpu{};
         ScheduledVcpu* outside = nullptr;  // null: nobody sits here
+        const ShareBoard* board = nullptr;
+        uint32_t place = 0;  // there
+        bool far = false;    // another process's
         State state = State::kHalted;
         Nanoseconds cpu = 0;               // of its thread, as last told
+        Nanoseconds told_at = 0;           // when
         Nanoseconds halted_at = -kSecond;  // when it last said so
         Nanoseconds look_at = 0;           // while it runs
+        VcpuShare& share() const { return board->share(place); }
+    };
+    // A guest of another process.
+    struct FarBoard {
+        GuestId guest;
+        ShareBoard board;
+        int bell;
+        std::vector<Seat> seats;  // by place
+        Nanoseconds io_used = 0;  // as last told
+        Nanoseconds io_at = 0;    // when
     };
 
     void run();
+    void wait(uint32_t seen, std::optional<Nanoseconds> until);
     void serve(Nanoseconds now) REQUIRES(mutex_);
-    void take(uint32_t place, Nanoseconds now) REQUIRES(mutex_);
+    void serve_far(FarBoard& far, Nanoseconds now) REQUIRES(mutex_);
+    void take(Seat& seat, Nanoseconds now) REQUIRES(mutex_);
+    static Nanoseconds used_since(Seat& seat, Nanoseconds now);
     void dispatch(Nanoseconds now) REQUIRES(mutex_);
     void grant(const Lease& lease, Nanoseconds now) REQUIRES(mutex_);
     void recall(VcpuId vcpu) REQUIRES(mutex_);
-    void leave_running(uint32_t place) REQUIRES(mutex_);
+    void sit_down(Seat& seat, GuestId guest) REQUIRES(mutex_);
+    void get_up(Seat& seat) REQUIRES(mutex_);
+    void leave_running(Seat& seat) REQUIRES(mutex_);
     void look_for_halts(Nanoseconds now) REQUIRES(mutex_);
     std::optional<Nanoseconds> next_look() REQUIRES(mutex_);
 
+    const Fd bell_;  // where there are bells: this process's own
     const ShareBoard board_;
+    std::optional<Bells> bells_;  // of all boards; none: there is one
     std::atomic<bool> ending_{false};
     Mutex mutex_;
     PolicyCore core_ GUARDED_BY(mutex_);
-    std::vector<Seat> seats_ GUARDED_BY(mutex_);        // by place
-    std::vector<uint32_t> running_ GUARDED_BY(mutex_);  // places; at most as many as CPUs
+    std::deque<Seat> seats_ GUARDED_BY(mutex_);  // by place
     std::vector<uint32_t> free_places_ GUARDED_BY(mutex_);
-    std::vector<uint32_t> place_of_ GUARDED_BY(mutex_);  // by VcpuId
+    std::map<uint32_t, FarBoard> far_ GUARDED_BY(mutex_);  // by number
+    uint32_t last_far_ GUARDED_BY(mutex_) = 0;
+    std::vector<Seat*> running_ GUARDED_BY(mutex_);  // at most as many as CPUs
+    std::vector<Seat*> seat_of_ GUARDED_BY(mutex_);  // by VcpuId
     Thread thread_;
 };
 

@@ -24,21 +24,26 @@ void futex_wake(const std::atomic<uint32_t>& word) {
     ::syscall(SYS_futex, &word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 
-// Shared, so that a child process has the same. Its pages come as they are touched.
-Result<ShareBoard> ShareBoard::create() {
+// Its pages come as they are touched.
+Result<ShareBoard> ShareBoard::create(int bell) {
     TRY_ASSIGN(Mapping memory,
-               Mapping::map(sizeof(Layout), PROT_READ | PROT_WRITE,
+               Mapping::map(size_of(kPlaces), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0, "the scheduler's board"));
     // Zero bytes are what a fresh VcpuShare has, so only the head is made; touching all would make 2 MiB
     // resident.
-    auto* const layout = reinterpret_cast<Layout*>(memory.data());
-    new (&layout->doorbell) std::atomic<uint32_t>(0);
-    new (&layout->first) std::atomic<uint32_t>(kNone);
-    return ShareBoard(std::move(memory));
+    ShareBoard board(memory.data(), kPlaces, bell);
+    new (board.head_) Head;
+    board.memory_ = std::move(memory);
+    return board;
+}
+
+void ShareBoard::clear() const {
+    new (head_) Head;
+    for (uint32_t place = 0; place < places_; ++place) new (&share(place)) VcpuShare;
 }
 
 std::optional<uint32_t> ShareBoard::Reports::next() {
-    if (place_ >= kPlaces || walked_++ == kPlaces) return std::nullopt;
+    if (place_ >= board_.places() || walked_++ == board_.places()) return std::nullopt;
     const uint32_t place = place_;
     VcpuShare& one = board_.share(place);
     place_ = one.next.load(std::memory_order_relaxed);
@@ -49,11 +54,11 @@ std::optional<uint32_t> ShareBoard::Reports::next() {
 void ShareBoard::report(uint32_t place) const {
     VcpuShare& one = share(place);
     if (one.listed.exchange(1, std::memory_order_acq_rel) == 0) {
-        uint32_t first = layout().first.load(std::memory_order_relaxed);
+        uint32_t first = head_->first.load(std::memory_order_relaxed);
         do {
             one.next.store(first, std::memory_order_relaxed);
-        } while (!layout().first.compare_exchange_weak(first, place, std::memory_order_release,
-                                                       std::memory_order_relaxed));
+        } while (!head_->first.compare_exchange_weak(first, place, std::memory_order_release,
+                                                     std::memory_order_relaxed));
     }
     ring();
 }
@@ -64,12 +69,14 @@ void ShareBoard::nudge(uint32_t place) const {
 }
 
 void ShareBoard::ring() const {
-    layout().doorbell.fetch_add(1, std::memory_order_release);
-    futex_wake(layout().doorbell);
+    head_->doorbell.fetch_add(1, std::memory_order_release);
+    if (bell_ < 0) return futex_wake(head_->doorbell);
+    const uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(bell_, &one, sizeof one);
 }
 
 void ShareBoard::wait(uint32_t seen, std::optional<Nanoseconds> deadline) const {
-    (void)futex_wait(layout().doorbell, seen, deadline);
+    (void)futex_wait(head_->doorbell, seen, deadline);
 }
 
 }  // namespace carrel::sched

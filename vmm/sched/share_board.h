@@ -16,9 +16,23 @@ class ShareBoard {
   public:
     static constexpr uint32_t kPlaces = 16'384;
 
-    static Result<ShareBoard> create();
+    // In memory of its own. `bell`: an eventfd that ring() writes, for who waits for several boards; -1: a
+    // futex does.
+    static Result<ShareBoard> create(int bell = -1);
+    // In memory that another process has, too, which is size_of(places) long and cleared once, by one of
+    // them.
+    static constexpr size_t size_of(uint32_t places) { return sizeof(Head) + places * sizeof(VcpuShare); }
+    ShareBoard(std::byte* memory, uint32_t places, int bell)
+        : head_(reinterpret_cast<Head*>(memory)), places_(places), bell_(bell) {}
+    // As nobody has sat there. Nobody does.
+    void clear() const;
 
-    VcpuShare& share(uint32_t place) const { return layout().shares[place]; }
+    uint32_t places() const { return places_; }
+    VcpuShare& share(uint32_t place) const { return reinterpret_cast<VcpuShare*>(head_ + 1)[place]; }
+    // Of a guest in another process: CPU time of its threads that are no vCPUs, ever growing, as it says; and
+    // until when (CLOCK_MONOTONIC) they are to leave it alone, as the scheduler says.
+    std::atomic<int64_t>& io_used() const { return head_->io_used; }
+    std::atomic<int64_t>& io_held_until() const { return head_->io_held_until; }
 
     // Puts `place` into the list of reports, and wakes the scheduler.
     void report(uint32_t place) const;
@@ -40,23 +54,26 @@ class ShareBoard {
         uint32_t walked_ = 0;  // a list in shared memory may have been made a ring
     };
     Reports take_reports() const {
-        return Reports(*this, layout().first.exchange(kNone, std::memory_order_acquire));
+        if (head_->first.load(std::memory_order_relaxed) == kNone) return Reports(*this, kNone);
+        return Reports(*this, head_->first.exchange(kNone, std::memory_order_acquire));
     }
-    uint32_t doorbell() const { return layout().doorbell.load(std::memory_order_acquire); }
+    uint32_t doorbell() const { return head_->doorbell.load(std::memory_order_acquire); }
     // Waits until the doorbell isn't `seen` any more, or `deadline` (CLOCK_MONOTONIC; none: forever).
     void wait(uint32_t seen, std::optional<Nanoseconds> deadline) const;
 
   private:
     static constexpr uint32_t kNone = UINT32_MAX;
-    struct Layout {
-        alignas(64) std::atomic<uint32_t> doorbell{0};
+    struct alignas(64) Head {
+        std::atomic<uint32_t> doorbell{0};
         std::atomic<uint32_t> first{kNone};  // of the list
-        VcpuShare shares[kPlaces];
+        alignas(64) std::atomic<int64_t> io_used{0};
+        std::atomic<int64_t> io_held_until{0};
     };
-    explicit ShareBoard(Mapping memory) : memory_(std::move(memory)) {}
-    Layout& layout() const { return *reinterpret_cast<Layout*>(memory_.data()); }
 
-    Mapping memory_;
+    Mapping memory_;  // empty: it is another's
+    Head* head_;
+    uint32_t places_;
+    int bell_;
 };
 
 // futex(2) on a word that may be shared with another process. False: interrupted by a signal.

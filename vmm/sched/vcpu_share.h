@@ -35,11 +35,12 @@ struct alignas(64) VcpuShare {
 
     // Written by the vCPU's thread.
     alignas(64) std::atomic<uint64_t> report{0};  // pack()
-    std::atomic<int64_t> cpu{0};                  // its CPU time then, ns
+    std::atomic<int64_t> cpu{0};                  // its CPU time then, ns; with that of the threads before it
     std::atomic<uint32_t> next{0};                // in the list of reports
     std::atomic<uint32_t> listed{0};              // 1: it is in there
     std::atomic<int64_t> quota_waits{0};          // time parked for a lease, of those that have ended; ns
     std::atomic<int64_t> parked_since{0};         // CLOCK_MONOTONIC; 0: it isn't
+    std::atomic<int32_t> thread{0};               // gettid(2); 0: there is none
 
     static uint64_t pack(VcpuReport report, uint32_t grant) {
         return uint64_t{grant} << 32 | static_cast<uint32_t>(report);
