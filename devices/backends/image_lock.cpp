@@ -73,13 +73,12 @@ std::string describe_holder(Opener& opener, int fd) {
 }  // namespace
 
 Result<ImageLock> ImageLock::take(Opener& opener, const Fd& fd, const std::string& path, bool read_only,
-                                  const char* key) {
+                                  const char* key, const char* advice) {
     if (change_lock(fd.get(), read_only ? F_RDLCK : F_WRLCK) == 0) return ImageLock(fd.get());
     if (errno == EAGAIN || errno == EACCES) {
         return usage_error(
             fmt::format("{}: {} is in use by {}", key, path, describe_holder(opener, fd.get())),
-            read_only ? "somebody writes to it; stop them, or use a copy"
-                      : "stop the other one, or give both read-only (,ro) or an overlay");
+            read_only ? "somebody writes to it; stop them, or use a copy" : advice);
     }
     // A file system without locks: nobody else could have one either.
     if (errno == ENOLCK || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) return ImageLock();

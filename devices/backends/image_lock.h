@@ -16,8 +16,9 @@ namespace carrel {
 class ImageLock {
   public:
     // Errors: `key` is what the user said `path` by. Who holds the lock is named where it can be found out.
+    // `advice` for who may share it with nobody.
     static Result<ImageLock> take(Opener& opener, const Fd& fd, const std::string& path, bool read_only,
-                                  const char* key);
+                                  const char* key, const char* advice = kShare);
     ImageLock() = default;
     ImageLock(ImageLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
     ImageLock& operator=(ImageLock&& other) noexcept {
@@ -27,6 +28,7 @@ class ImageLock {
     ~ImageLock();
 
   private:
+    static constexpr const char* kShare = "stop the other one, or give both read-only (,ro) or an overlay";
     explicit ImageLock(int fd) : fd_(fd) {}
     int fd_ = -1;
 };

@@ -33,8 +33,9 @@ Answers answers() {
             {"/guests/web", R"({"name": "web", "state": "running", "cpus": 2, "config":
                 {"name": "web", "kernel": "k", "cpus": 2, "cpu-cap": "25%", "cpu-reserve": "10%", "memory-quota": "64M"}})"},
             {"/guests/web/stats", R"({"name": "web", "time": 1795712074154892256, "up": 500,
-                "vcpus": [{"exits": 7, "times": {"wall": 400, "run": 100, "quota": 200, "host-cpu": 5, "halted": 95}},
+                "vcpus": [{"exits": 7, "times": {"wall": 400, "run": 100, "quota": 200, "host-cpu": 5, "memory": 7, "halted": 95}},
                           {"exits": 9}, {"times": {"run": 11}}],
+                "resident": 4096, "swap": {"size": 9, "used": 4096, "swapped": 8192, "ins": 1, "outs": 3},
                 "nets": [{"received-bytes": 10, "sent-bytes": 20}, {"sent-bytes": 3}]})"},
             {"/guests/idle", R"({"name": "idle", "state": "created", "config": {"name": "idle"}})"}};
 }
@@ -61,12 +62,13 @@ TEST_CASE("top: a reading is the host, its guests, and each one's figures") {
     CHECK(*web.what.reserve == 0.1);
     CHECK(*web.what.weight == 100);
     CHECK(*web.what.quota == 64 * kMiB);
-    CHECK_FALSE(web.what.resident);
+    CHECK(*web.what.resident == 4096);
+    CHECK(*web.what.swapped == 8192);
     CHECK(web.time == 1795712074154892256);
     CHECK(*web.counters.run == 111);
     CHECK(*web.counters.waiting_quota == 200);
     CHECK(*web.counters.waiting_cpu == 5);
-    CHECK(*web.counters.steal == 205);  // what its own top would show: both waits
+    CHECK(*web.counters.steal == 212);  // what its own top would show: all three waits
     CHECK(*web.counters.net_bytes == 33);
     CHECK_FALSE(web.counters.disk_bytes);
     CHECK(reading->guests[1].what.state == "created");

@@ -218,3 +218,21 @@ TEST_CASE("top: keys come whole, in pieces, and among what is none") {
     CHECK(take_keys(typed).empty());
     CHECK(typed == "\x1b");
 }
+
+TEST_CASE("top: what is swapped out is shown where something can be") {
+    TopSnapshot top = two_guests();
+    const auto shows = [&](const char* text, size_t columns) {
+        const auto page = top_page(top, TopView{columns, 24, 0});
+        return std::ranges::any_of(page, [&](const std::string& line) {
+            CHECK(line.size() <= columns);
+            return line.find(text) != std::string::npos;
+        });
+    };
+    CHECK_FALSE(shows("SWAP", 120));
+    top.guests[0].what.swapped = 40 * kMiB;
+    for (const size_t columns : {80, 120}) {
+        CHECK(shows("SWAP", columns));
+        CHECK(shows(" 40M", columns));
+    }
+    CHECK(to_json(top).find("\"swapped\": 41943040") != std::string::npos);
+}

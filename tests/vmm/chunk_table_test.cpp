@@ -101,28 +101,62 @@ TEST_CASE("chunks: what is denied is again what it was, or what was given meanwh
     CHECK(table.state(0) == kGranted);
 }
 
-TEST_CASE("chunks: one leaves with what it has charged, and comes back with the pages that have content") {
+TEST_CASE("chunks: one leaves page by page, and comes back page by page") {
     ChunkTable table(1);
     table.give(0);
     table.start_leaving(0);
     CHECK(table.state(0) == kLeaving);
     CHECK(table.charged(0) == kChunkPages);
-    CHECK(table.left(0) == kChunkPages);
-    CHECK(table.state(0) == kSwapped);
+    CHECK_FALSE(table.next_victim());
+    for (uint64_t page = 0; page < kChunkPages; ++page) table.went(0, page);
+    CHECK(table.state(0) == kLeaving);
     CHECK(table.charged(0) == 0);
+    table.left(0);
+    CHECK(table.state(0) == kSwapped);
     table.deny(0);
     CHECK(table.beneath(0) == kSwapped);
     table.allow(0);
-    std::bitset<kChunkPages> pages;
-    pages.set(7);
-    table.fetched(0, pages);
+    table.came(0, 7);
     CHECK(table.state(0) == kArmed);
     CHECK(table.charged(0) == 1);
+    // It leaves again; what is in the file stays there.
     table.start_leaving(0);
     CHECK(table.charged(0) == 1);
-    CHECK(table.left(0) == 1);
+    table.went(0, 7);
+    table.left(0);
+    CHECK(table.state(0) == kSwapped);
+    table.lost(0, kChunkPages - 1);
+    CHECK(table.state(0) == kSwapped);
+    table.lost(0, 1);
+    CHECK(table.state(0) == kDiscarded);
+}
+
+TEST_CASE("chunks: what was wanted while it left stays, and what was given back isn't missed") {
+    ChunkTable table(1);
+    table.give_page(0, 1);
+    table.give_page(0, 2);
+    table.start_leaving(0);
+    table.went(0, 1);
+    table.left(0);
+    CHECK(table.state(0) == kArmed);
+    CHECK(table.has_page(0, 2));
+    // Without its last charged page it is still in the file, and no chunk of zeros.
+    CHECK(table.take_pages(0, 2, 1) == 1);
+    CHECK(table.state(0) == kSwapped);
+    table.came(0, 1);
+    table.start_leaving(0);
+    CHECK(table.take_pages(0, 0, kChunkPages) == 1);
+    CHECK(table.state(0) == kLeaving);
+    table.left(0);
+    CHECK(table.state(0) == kDiscarded);
+    table.give_page(0, 3);
+    table.start_leaving(0);
+    table.went(0, 3);
+    table.left(0);
     CHECK(table.take_all(0) == 0);
     CHECK(table.state(0) == kDiscarded);
+    table.give(0);
+    CHECK(table.state(0) == kGranted);
 }
 
 TEST_CASE("chunks: a victim is neither pinned nor empty, and what is fresh gets a second chance") {

@@ -1,79 +1,21 @@
 #include "vmm/memory/fault_service.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <chrono>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
-#include "tests/catch.h"
-#include "vmm/memory/guest_memory.h"
+#include "tests/vmm/quota_rig.h"
 #include "vmm/memory/mapping_budget.h"
 
 using namespace carrel;
 
 namespace {
 
-const SystemClock kClock;
-
-struct Listener final : MemoryListener {
-    void on_memory_near() override { ++near; }
-    void on_memory_short() override { ++falls_short; }
-    void on_memory_given() override { ++given; }
-    void on_memory_retry() override { ++retry; }
-    void on_memory_enough() override { ++enough; }
-    std::atomic<int> near{0}, falls_short{0}, given{0}, retry{0}, enough{0};
-};
-
-// Guest memory with a quota, and a way to touch it as KVM does: in a system call, which says EFAULT where the
-// service denies.
-struct Rig {
-    static constexpr uint64_t kRam = 64 * kMiB;
-    explicit Rig(uint64_t limit) {
-        if (!Userfault::open(opener).ok()) {
-            WARN("skipped: userfaultfd isn't permitted here");
-            return;
-        }
-        zero = Fd(::open("/dev/zero", O_RDONLY));
-        pagemap = Fd(::open("/proc/self/pagemap", O_RDONLY));
-        auto made = GuestMemory::create(RamMap::of_size(kRam), MemoryBacking::kAnonymous);
-        memory = std::move(*made);
-        REQUIRE(memory->set_quota(opener, limit, kClock, listener).ok());
-    }
-    FaultService& service() const { return *memory->quota(); }
-    std::byte* at(uint64_t offset) const { return memory->place_of(Gpa{offset}, 1)->data(); }
-    // What a write by the kernel into the page comes to: 0, or an errno.
-    int touch(uint64_t page) const { return ::read(zero.get(), at(page * kPageSize), 1) == 1 ? 0 : errno; }
-    uint64_t resident() const {
-        std::vector<uint64_t> entries(kRam / kPageSize);
-        const auto first = reinterpret_cast<uintptr_t>(at(0)) / kPageSize;
-        REQUIRE(::pread(pagemap.get(), entries.data(), entries.size() * 8, static_cast<off_t>(first * 8)) >
-                0);
-        uint64_t pages = 0;
-        for (const uint64_t entry : entries) pages += entry >> 63;
-        return pages;
-    }
-    template <class Condition>
-    static bool soon(const Condition& condition) {
-        for (int i = 0; i < 2000 && !condition(); ++i)
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        return condition();
-    }
-
-    DirectOpener opener;
-    Listener listener;
-    Fd zero, pagemap;
-    std::unique_ptr<GuestMemory> memory;
-};
+using Rig = QuotaRig;
 
 constexpr uint64_t kReserve = 64;
 
@@ -195,6 +137,7 @@ TEST_CASE("quota: 10,000 random discards and refaults never exceed it, nor the b
     }
     done = true;
     toucher.join();
+    for (uint64_t page = 0; page < Rig::kRam / kPageSize; ++page) rig.touch(page);
     CHECK(rig.service().report().peak <= kLimit);
     CHECK(rig.service().report().denials > 0);
 }

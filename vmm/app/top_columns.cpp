@@ -96,20 +96,21 @@ std::string bar_of(double used, double quota, double host, size_t width) {
     return bar;
 }
 
-// 80 columns have room for all of them.
+// 80 columns have room for all of them; where there is swap, for all but the weights.
 const TopColumns::Cell TopColumns::kAll[] = {
     {Column::kName, "NAME", 9, 0},  {Column::kState, "STATE", 5, 2},  {Column::kVcpus, "CPU", 3, 9},
     {Column::kCap, "CAP%", 5, 5},   {Column::kWeight, "WGHT", 4, 13}, {Column::kReserve, "RSV%", 4, 12},
     {Column::kCpu, "USED%", 5, 1},  {Column::kBar, "", 6, 3},         {Column::kQuota, "QUO", 3, 4},
     {Column::kHost, "HST", 3, 7},   {Column::kSteal, "STL", 3, 8},    {Column::kMemory, "MEM/QUOTA", 9, 6},
-    {Column::kDisk, "DISK", 4, 10}, {Column::kNet, "NET", 4, 11},
+    {Column::kDisk, "DISK", 4, 10}, {Column::kNet, "NET", 4, 11},     {Column::kSwap, "SWAP", 4, 5},
 };
 
 std::span<const TopColumns::Cell> TopColumns::all() {
     return kAll;
 }
 
-TopColumns::TopColumns(size_t width) : cells_(all().begin(), all().end()) {
+TopColumns::TopColumns(size_t width, bool swaps) : cells_(all().begin(), all().end()) {
+    if (!swaps) std::erase_if(cells_, [](const Cell& cell) { return cell.column == Column::kSwap; });
     const auto needed = [this] {
         size_t sum = 0;
         for (const Cell& cell : cells_) sum += cell.width + 1;
@@ -150,6 +151,7 @@ std::string TopColumns::text(const Cell& cell, const TopSnapshot::Guest& guest) 
         case Column::kMemory: return memory_cell(what);
         case Column::kDisk: return bytes_cell(guest.disk);
         case Column::kNet: return bytes_cell(guest.net);
+        case Column::kSwap: return bytes_cell(what.swapped);
     }
     return {};
 }

@@ -13,7 +13,8 @@ namespace carrel::app {
 
 class TopColumns {
   public:
-    explicit TopColumns(size_t width);
+    // `swaps`: of a guest it is known what is swapped out.
+    TopColumns(size_t width, bool swaps);
 
     std::string head() const;
     std::string line(const TopSnapshot::Guest& guest) const;
@@ -33,7 +34,8 @@ class TopColumns {
         kSteal,
         kMemory,
         kDisk,
-        kNet
+        kNet,
+        kSwap
     };
     struct Cell {
         Column column;

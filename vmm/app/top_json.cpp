@@ -32,6 +32,7 @@ Json guest(const TopSnapshot::Guest& of) {
                 {"steal", number(of.steal)},
                 {"resident", number(of.what.resident)},
                 {"quota", number(of.what.quota)},
+                {"swapped", number(of.what.swapped)},
                 {"disk", number(of.disk)},
                 {"net", number(of.net)}};
 }

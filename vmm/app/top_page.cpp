@@ -52,7 +52,9 @@ size_t top_room(const TopSnapshot& top, const TopView& view) {
 std::vector<std::string> top_page(const TopSnapshot& top, const TopView& view) {
     std::vector<std::string> page;
     add_head(page, top, view.columns);
-    const TopColumns columns(view.columns);
+    const bool swaps = std::ranges::any_of(
+        top.guests, [](const TopSnapshot::Guest& guest) { return guest.what.swapped.has_value(); });
+    const TopColumns columns(view.columns, swaps);
     page.push_back(columns.head());
     const size_t room = top_room(top, view), count = top.guests.size();
     const size_t first = std::min(view.first, count > room ? count - room : 0);

@@ -73,6 +73,7 @@ void read_config(TopGuest& guest, const Json& told) {
 void read_stats(TopReading::Guest& guest, const Json& stats) {
     guest.time = static_cast<Nanoseconds>(count(stats, "time").value_or(0));  // since 1970
     guest.what.resident = count(stats, "resident");
+    if (const Json* const swap = part(stats, "swap")) guest.what.swapped = count(*swap, "swapped");
     guest.counters.disk_bytes = count(stats, "disk-bytes");
     guest.counters.io = time(stats, "io");
     if (const Json* const vcpus = part(stats, "vcpus"); vcpus != nullptr && vcpus->is_array()) {
@@ -85,6 +86,7 @@ void read_stats(TopReading::Guest& guest, const Json& stats) {
             // What its own top counts as stolen.
             add(guest.counters.steal, time(*times, "quota"));
             add(guest.counters.steal, time(*times, "host-cpu"));
+            add(guest.counters.steal, time(*times, "memory"));
         }
     }
     if (const Json* const nets = part(stats, "nets"); nets != nullptr && nets->is_array()) {

@@ -29,7 +29,7 @@ struct TopGuest {
     uint32_t vcpus = 0;
     std::optional<double> cap, reserve;  // shares of one CPU
     std::optional<uint64_t> weight;
-    std::optional<uint64_t> resident, quota;  // bytes
+    std::optional<uint64_t> resident, quota, swapped;  // bytes
 };
 
 // Counters, since the guest was started: times of all vCPUs together.

@@ -57,6 +57,11 @@ std::string told_text(const BalloonReport& balloon) {
     return told;
 }
 
+std::string swap_text(const MemoryReport::Swap& swap) {
+    return fmt::format("swap: {} KiB of its memory in {} KiB of the file; {} pages went out, {} came back",
+                       swap.swapped / kKiB, swap.used / kKiB, swap.outs, swap.ins);
+}
+
 }  // namespace
 
 std::vector<std::string> statistics_lines(const MachineStatistics& s) {
@@ -77,6 +82,7 @@ std::vector<std::string> statistics_lines(const MachineStatistics& s) {
         const std::string told = told_text(*s.balloon);
         if (!told.empty()) lines.push_back("the guest's memory, as it last told: " + told);
     }
+    if (s.memory && s.memory->swap) lines.push_back(swap_text(*s.memory->swap));
     return lines;
 }
 

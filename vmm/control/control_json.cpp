@@ -51,6 +51,17 @@ Json tree(const InterfaceTraffic& net) {
             {"sent-bytes", net.frames.sent_bytes}};
 }
 
+// In bytes, but for what came and went: pages.
+Json tree(const MemoryReport::Swap& swap) {
+    Json json{{"size", swap.size},
+              {"used", swap.used},
+              {"swapped", swap.swapped},
+              {"ins", swap.ins},
+              {"outs", swap.outs}};
+    if (!swap.trouble.empty()) json["trouble"] = swap.trouble;
+    return json;
+}
+
 template <class Number>
 Json row(Number total, Number promised) {
     return {{"total", total}, {"promised", promised}, {"free", total - promised}};
@@ -90,6 +101,7 @@ std::string stats_json(const std::string& name, const GuestStats& stats) {
     const MachineStatistics& machine = stats.machine;
     if (stats.io) json["io"] = *stats.io;
     if (machine.memory) json["resident"] = machine.memory->charged;
+    if (machine.memory && machine.memory->swap) json["swap"] = tree(*machine.memory->swap);
     json["exits"] = {{"all", machine.exits},
                      {"port", machine.port_exits},
                      {"mmio", machine.mmio_exits},

@@ -212,7 +212,7 @@ void Guest::change(const MachineConfig& config) {
 
 void Guest::tell_machine(const MachineConfig& before) {
     if (config_.memory_quota && config_.memory_quota != before.memory_quota)
-        machine_->set_memory_quota(config_.memory_quota->bytes);
+        machine_->set_memory_quota(*config_.memory_quota);
     if (config_.balloon && config_.balloon != before.balloon) machine_->set_balloon(config_.balloon->size);
     for (size_t i = 0; i < config_.disks.size(); ++i) {
         const RateConfig& rate = config_.disks[i].rate;

@@ -235,6 +235,7 @@ void Machine::take_apart() {
     samplers_.clear();
     runners_.clear();                                                      // their places with the scheduler
     if (memory_ && memory_->quota() != nullptr) memory_->quota()->stop();  // it calls us
+    swap_.close();
     if (hardware_.vm) hardware_.vm->leave_wiring_to_kernel();
     hardware_.board.reset();  // it delivers what was collected, to what is declared behind it
     sources_ = DeviceSources();

@@ -27,6 +27,7 @@
 #include "vmm/machine/machine_end.h"
 #include "vmm/machine/machine_statistics.h"
 #include "vmm/machine/run_gate.h"
+#include "vmm/machine/swap_source.h"
 #include "vmm/machine/vcpu_runner.h"
 #include "vmm/machine/vcpu_sampler.h"
 #include "vmm/memory/fault_service.h"
@@ -138,13 +139,15 @@ class Machine final : public PowerListener,
     void on_end(MachineEnd end) override { this->end(std::move(end)); }
     void on_rebuild_due() override;
 
-    // How much it may occupy from now on, in bytes; it has a quota. A larger one lets it go on at once.
-    void set_memory_quota(uint64_t bytes);
+    // How much it may occupy from now on, and what happens at that; of one that began with a quota. Both at
+    // once: a larger one lets it go on, and one that is held is killed where that is what is to be.
+    void set_memory_quota(const MemoryQuota& quota);
     std::optional<MemoryReport> memory_report() const;  // nothing: it has no quota
 
     // MemoryListener: from any thread.
     void on_memory_near() override;
     void on_memory_short() override;
+    void on_memory_stuck() override;
     void on_memory_given() override { gate_.give_memory(); }
     void on_memory_retry() override;
     void on_memory_enough() override;
@@ -183,6 +186,7 @@ class Machine final : public PowerListener,
     WindowSize window_;
 
     DeviceSources sources_;
+    SwapSource swap_;
     MappingBudget::Share mappings_;
     std::unique_ptr<GuestMemory> memory_;
     Mapping early_page_;                  // what the guest reads at the early console
@@ -195,6 +199,8 @@ class Machine final : public PowerListener,
     MachineStatistics past_;  // of the hardware before a rebuild
     std::atomic<bool> rebuild_posted_{false};
     std::atomic<bool> started_{false};
+    std::atomic<OnMemoryLimit> on_limit_{OnMemoryLimit::kHold};
+    std::atomic<bool> told_hold_{false};
     bool asked_back_ = false;  // its balloon, for memory
     // A posted task may come after the end of this (a restart), and then does nothing.
     const std::shared_ptr<char> alive_ = std::make_shared<char>();

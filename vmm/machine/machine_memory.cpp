@@ -11,11 +11,16 @@ namespace carrel {
 Result<void> Machine::make_memory() {
     TRY_ASSIGN(memory_, GuestMemory::create(description_.ram, config_.backing));
     if (!config_.memory_quota) return {};
-    if (config_.memory_quota->swap)
-        return usage_error("--swap: a guest can't be swapped out yet", "leave it out");
-    TRY_ASSIGN(mappings_, services_.mappings.take(services_.opener,
-                                                  ChunkMapping::most_mappings(description_.ram.total())));
-    TRY(memory_->set_quota(services_.opener, config_.memory_quota->bytes, services_.clock, *this));
+    const MemoryQuota& quota = *config_.memory_quota;
+    on_limit_ = quota.on_limit;
+    const uint64_t ram = description_.ram.total();
+    TRY_ASSIGN(mappings_, services_.mappings.take(services_.opener, ChunkMapping::most_mappings(ram)));
+    std::optional<SwapFile> file;
+    if (quota.swap) {
+        TRY_ASSIGN(swap_, SwapSource::open(services_.opener, *quota.swap, ram));
+        TRY_ASSIGN(file, swap_.file());
+    }
+    TRY(memory_->set_quota(services_.opener, quota.bytes, std::move(file), services_.clock, *this));
     CHECK(memory_->window(Gpa{0}, kPageSize));
     return {};
 }
@@ -36,10 +41,12 @@ void Machine::check_memory() {
     if (memory_->lost()) end(MachineEnd{EndReason::kHostFailure, memory_->lost_error().sentence()});
 }
 
-void Machine::set_memory_quota(uint64_t bytes) {
+void Machine::set_memory_quota(const MemoryQuota& quota) {
     if (!memory_report()) return;  // one that began without has none until it begins again
-    config_.memory_quota->bytes = bytes;
-    memory_->quota()->set_limit(bytes);
+    config_.memory_quota->bytes = quota.bytes;
+    on_limit_ = quota.on_limit;
+    memory_->quota()->set_limit(quota.bytes);
+    if (memory_report()->stuck && on_limit_ == OnMemoryLimit::kKill) on_memory_stuck();
     if (asked_back_) ask_back();
 }
 
@@ -65,20 +72,28 @@ void Machine::ask_back() {
             static_cast<uint32_t>(std::max(sources_.balloon.size, wanted) / virtio::kBalloonPageSize));
 }
 
+// Not worth a word where it is soon over: a disk is asked for what was swapped out.
 void Machine::on_memory_short() {
     if (!started_.load()) return;  // a loader was refused, and says so
-    const MemoryReport report = memory_->quota()->report();
-    const auto words = fmt::format("{} MiB of {} MiB", report.charged / kMiB, report.limit / kMiB);
-    if (config_.memory_quota->on_limit == OnMemoryLimit::kKill)
-        return end(MachineEnd{EndReason::kMemoryLimit, words});
     gate_.hold(true);
     kick_all();
+}
+
+void Machine::on_memory_stuck() {
+    if (!started_.load()) return;
+    const MemoryReport report = memory_->quota()->report();
+    const bool trouble = report.swap && !report.swap->trouble.empty();
+    const auto words = fmt::format("{} MiB of {} MiB{}", report.charged / kMiB, report.limit / kMiB,
+                                   trouble ? ", and " + report.swap->trouble : "");
+    if (on_limit_ == OnMemoryLimit::kKill) return end(MachineEnd{EndReason::kMemoryLimit, words});
+    told_hold_ = true;
     services_.log.warning("memory: {} is held, {}; raise its quota to let it go on", config_.name, words);
     services_.on_hold("it has used up its memory quota, " + words);
 }
 
 void Machine::on_memory_enough() {
     gate_.hold(false);
+    if (!told_hold_.exchange(false)) return;
     services_.log.warning("memory: {} goes on", config_.name);
     services_.on_hold(std::nullopt);
 }

@@ -27,12 +27,12 @@ void StealRecord::begin_hold() {
 // A guest that reads meanwhile sees an odd version and reads again.
 void StealRecord::end_hold(Nanoseconds time) {
     if (!place_) return;
+    untold_ += time;
     const auto version = memory_.read<uint32_t>(*place_ + kVersion);
     const auto steal = memory_.read<uint64_t>(*place_);
-    if (!version || !steal) return;
-    (void)memory_.write(*place_ + kVersion, *version | 1);
+    if (!version || !steal || !memory_.write(*place_ + kVersion, *version | 1)) return;
     std::atomic_thread_fence(std::memory_order_release);
-    (void)memory_.write(*place_, *steal + static_cast<uint64_t>(time));
+    if (memory_.write(*place_, *steal + static_cast<uint64_t>(untold_))) untold_ = 0;
     std::atomic_thread_fence(std::memory_order_release);
     (void)memory_.write(*place_ + kVersion, (*version | 1) + 1);
 }

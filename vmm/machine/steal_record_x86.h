@@ -27,6 +27,7 @@ class StealRecord {
     kvm::Vcpu& vcpu_;
     GuestMemory& memory_;
     std::optional<Gpa> place_;  // during a hold; none: the guest hasn't asked for it
+    Nanoseconds untold_ = 0;    // its memory couldn't be had then
 };
 
 }  // namespace carrel

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "vmm/base/host_cpus.h"
@@ -13,8 +14,7 @@ namespace carrel {
 Result<void> VcpuRunner::take_seat(sched::LeaseSource& leases, sched::GuestId guest) {
     if (auto halts = kvm::HaltStatistics::open(vcpu_.fd()); halts.ok()) halts_.emplace(std::move(*halts));
     TRY_ASSIGN(const uint32_t place, leases.add_vcpu(guest, *this));
-    seat_.emplace(Seat{leases, place, sched::LeaseHolder(leases.board(), place, *this),
-                       StealRecord(vcpu_, board_.memory())});
+    seat_.emplace(Seat{leases, place, sched::LeaseHolder(leases.board(), place, *this)});
     return {};
 }
 
@@ -87,13 +87,28 @@ bool VcpuRunner::pass_gate() {
 
 // A hold is for want of memory; guest time runs on in it (DESIGN.md section 7).
 bool VcpuRunner::stand_still() {
-    const bool held = gate_.request() == RunGate::Request::kHold;
-    sched::WaitStamp& waiting = held ? starved_ : paused_;
-    waiting.begin(sched::monotonic_time());
-    const bool go_on = gate_.park();
-    waiting.end(gate_.let_go_at());
-    if (go_on && held) vcpu_.tell_paused();
+    bool go_on = false;
+    if (gate_.request() == RunGate::Request::kHold) {
+        starve([&] { go_on = gate_.park(); });
+        if (go_on) vcpu_.tell_paused();
+        return go_on;
+    }
+    paused_.begin(sched::monotonic_time());
+    go_on = gate_.park();
+    paused_.end(gate_.let_go_at());
     return go_on;
+}
+
+// The guest is told how long it stood, as for every wait that it can't see (vmm/machine/steal_record_x86.h).
+template <class Wait>
+void VcpuRunner::starve(const Wait& wait) {
+    steal_.begin_hold();
+    const Nanoseconds since = sched::monotonic_time();
+    starved_.begin(since);
+    wait();
+    const Nanoseconds until = std::max(gate_.let_go_at(), since);
+    starved_.end(until);
+    steal_.end_hold(until - since);  // what follows is a wait for a host CPU, and KVM's to add
 }
 
 // Until it's done, registers hold a half-executed instruction (api.rst, "Note" under KVM_EXIT_IO and
@@ -180,9 +195,7 @@ bool VcpuRunner::answer_ram(const kvm::MmioExit& exit) {
         const uint64_t given = gate_.memory_given();
         if (reach_ram(exit)) return true;
         if (!board_.memory().short_of(exit.address, exit.data.size())) return false;
-        starved_.begin(sched::monotonic_time());
-        gate_.wait_memory(given, false);
-        starved_.end(gate_.let_go_at());
+        starve([&] { gate_.wait_memory(given, false); });
         if (gate_.request() == RunGate::Request::kStop) return false;
     }
 }
@@ -240,9 +253,7 @@ bool VcpuRunner::wait_for_memory() {
     const auto refusal = quota->explain(denials_seen_);
     if (refusal == FaultService::Refusal::kNotOurs) return false;
     if (refusal == FaultService::Refusal::kDenied) {
-        starved_.begin(sched::monotonic_time());
-        gate_.wait_memory(given, true);
-        starved_.end(gate_.let_go_at());
+        starve([&] { gate_.wait_memory(given, true); });
         vcpu_.tell_paused();
     }
     return true;

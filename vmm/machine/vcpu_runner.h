@@ -49,7 +49,12 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     };
     // All of them outlive the runner.
     VcpuRunner(kvm::Vcpu& vcpu, Board& board, RunGate& gate, RunnerListener& listener, const Options& options)
-        : vcpu_(vcpu), board_(board), gate_(gate), listener_(listener), options_(options) {}
+        : vcpu_(vcpu),
+          board_(board),
+          gate_(gate),
+          listener_(listener),
+          options_(options),
+          steal_(vcpu, board.memory()) {}
 
     // Before run(): it runs under leases. `leases` outlives the runner, whose place there ends with it.
     Result<void> take_seat(sched::LeaseSource& leases, sched::GuestId guest);
@@ -78,7 +83,6 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
         sched::LeaseSource& leases;
         uint32_t place;
         sched::LeaseHolder lease;
-        StealRecord steal;
     };
     bool pass_gate();
     bool stand_still();
@@ -87,8 +91,8 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     // LeaseVcpu
     bool is_halted() const override { return vcpu_.is_halted(); }
     bool is_stopped() const override { return gate_.request() != RunGate::Request::kRun; }
-    void on_hold() override { seat_->steal.begin_hold(); }
-    void on_held(Nanoseconds time) override { seat_->steal.end_hold(time); }
+    void on_hold() override { steal_.begin_hold(); }
+    void on_held(Nanoseconds time) override { steal_.end_hold(time); }
     void finish_pending_access();
     Next answer(const kvm::Exit& exit);
     Next answer_port(const kvm::PortExit& exit);
@@ -97,6 +101,8 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     bool answer_ram(const kvm::MmioExit& exit);
     bool reach_ram(const kvm::MmioExit& exit);
     bool wait_for_memory();
+    template <class Wait>
+    void starve(const Wait& wait);
     void access(Bus& bus, uint64_t address, bool write, std::span<std::byte> data);
     void complain(const Bus& bus, const char* what);
     Next lose_memory();
@@ -116,6 +122,7 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     sched::WaitStamp paused_;
     sched::WaitStamp starved_;  // of memory
     std::optional<kvm::HaltStatistics> halts_;
+    StealRecord steal_;
     std::optional<Seat> seat_;     // none: it runs without leases
     bool kicked_ = true;           // something may have to be looked at before it runs on
     uint64_t denials_seen_ = 0;    // see FaultService::explain()

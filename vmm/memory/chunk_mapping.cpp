@@ -28,20 +28,27 @@ Result<ChunkMapping> ChunkMapping::create(Opener& opener, std::span<std::byte> r
     return mapping;
 }
 
-// The same flags as the RAM's other mappings (GuestMemory::create), so that neighbours become one.
-bool ChunkMapping::stock_up() {
-    constexpr size_t kSize = kNurseryChunks * kChunkSize;
-    void* const room = ::mmap(nullptr, kSize + kChunkSize, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (room == MAP_FAILED) return false;
+// Aligned; not valid: the kernel refused.
+Mapping ChunkMapping::map_chunks(size_t count, int protection) {
+    const size_t size = count * kChunkSize;
+    void* const room =
+        ::mmap(nullptr, size + kChunkSize, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) return {};
     auto* const start = static_cast<std::byte*>(room);
     const size_t skip = (kChunkSize - reinterpret_cast<uintptr_t>(start) % kChunkSize) % kChunkSize;
     if (skip != 0) ::munmap(start, skip);
-    if (skip != kChunkSize) ::munmap(start + skip + kSize, kChunkSize - skip);
-    ::madvise(start + skip, kSize, MADV_HUGEPAGE);
-    ::madvise(start + skip, kSize, MADV_DONTDUMP);
-    ::madvise(start + skip, kSize, MADV_DONTFORK);
-    nursery_ = Mapping::adopt(start + skip, kSize);
+    if (skip != kChunkSize) ::munmap(start + skip + size, kChunkSize - skip);
+    return Mapping::adopt(start + skip, size);
+}
+
+// The same flags as the RAM's other mappings (GuestMemory::create), so that neighbours become one.
+bool ChunkMapping::stock_up() {
+    Mapping fresh = map_chunks(kNurseryChunks, PROT_READ | PROT_WRITE);
+    if (!fresh.valid()) return false;
+    ::madvise(fresh.data(), fresh.size(), MADV_HUGEPAGE);
+    ::madvise(fresh.data(), fresh.size(), MADV_DONTDUMP);
+    ::madvise(fresh.data(), fresh.size(), MADV_DONTFORK);
+    nursery_ = std::move(fresh);
     return true;
 }
 
@@ -81,12 +88,22 @@ bool ChunkMapping::allow(std::span<std::byte> pages) {
     return ::mprotect(pages.data(), pages.size(), PROT_READ | PROT_WRITE) == 0;
 }
 
+// MREMAP_DONTUNMAP (Linux 5.7) moves the pages and leaves their place mapped and watched; what they are now
+// mapped by isn't (userfaultfd without UFFD_FEATURE_EVENT_REMAP lets go of what is moved). A huge page stays
+// one.
+bool ChunkMapping::set_aside(size_t number) {
+    if (!aside_.valid()) aside_ = map_chunks(1, PROT_NONE);
+    return aside_.valid() &&
+           ::mremap(chunk(number).data(), kChunkSize, kChunkSize,
+                    MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, aside_.data()) != MAP_FAILED;
+}
+
 // Not by mincore(2): what the host has swapped out, it says is missing, and it would come back unseen.
-std::bitset<kChunkPages> ChunkMapping::present(size_t number) const {
+std::bitset<kChunkPages> ChunkMapping::present_in(std::span<const std::byte> chunk) const {
     constexpr uint64_t kThere = uint64_t{1} << 63 | uint64_t{1}
                                                         << 62;  // present, swapped: proc_pid_pagemap(5)
     std::array<uint64_t, kChunkPages> entries;
-    const auto first = reinterpret_cast<uintptr_t>(chunk(number).data()) / kPageSize;
+    const auto first = reinterpret_cast<uintptr_t>(chunk.data()) / kPageSize;
     const ssize_t got = ::pread(pagemap_.get(), entries.data(), sizeof entries,
                                 static_cast<off_t>(first * sizeof entries[0]));
     std::bitset<kChunkPages> pages;

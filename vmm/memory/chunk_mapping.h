@@ -28,7 +28,7 @@ class ChunkMapping {
     static constexpr size_t kMostPageDenials = 64;
     // What RAM of this size may come to: one a chunk, those pages, and a few beside it.
     static constexpr uint64_t most_mappings(uint64_t ram) {
-        return ram / kChunkSize + 2 * kMostPageDenials + 8;
+        return ram / kChunkSize + 2 * kMostPageDenials + 12;
     }
 
     size_t chunks() const { return ram_.size() / kChunkSize; }
@@ -52,16 +52,26 @@ class ChunkMapping {
     bool deny(std::span<std::byte> pages);
     static bool allow(std::span<std::byte> pages);
     // Which pages of an armed chunk are there, or swapped out by the host.
-    std::bitset<kChunkPages> present(size_t number) const;
+    std::bitset<kChunkPages> present(size_t number) const { return present_in(chunk(number)); }
+
+    // Moves what there is of an armed chunk aside, where only we know it: nobody changes it any more, and who
+    // touches it comes to us. One chunk at a time; the one before is gone.
+    bool set_aside(size_t number);
+    // Where it is then, while this lives. Not watched: only what is there may be touched.
+    std::span<std::byte> aside() const { return aside_.bytes(); }
+    std::bitset<kChunkPages> present_aside() const { return present_in(aside()); }
 
   private:
     ChunkMapping(Userfault userfault, Fd pagemap, std::span<std::byte> ram)
         : userfault_(std::move(userfault)), pagemap_(std::move(pagemap)), ram_(ram) {}
+    static Mapping map_chunks(size_t count, int protection);
     bool stock_up();
+    std::bitset<kChunkPages> present_in(std::span<const std::byte> chunk) const;
 
     Userfault userfault_;
     Fd pagemap_;  // of this process
     std::span<std::byte> ram_;
+    Mapping aside_;    // one chunk
     Mapping nursery_;  // untouched memory of the right kind, aligned, from which give() cuts its chunks
 };
 

@@ -13,6 +13,9 @@ bool untouched(ChunkState state) {
 bool has_pages(ChunkState state) {
     return state == ChunkState::kGranted || state == ChunkState::kArmed;
 }
+bool counts_pages(ChunkState state) {
+    return state == ChunkState::kArmed || state == ChunkState::kLeaving;
+}
 
 }  // namespace
 
@@ -20,7 +23,19 @@ bool has_pages(ChunkState state) {
 void ChunkTable::become(Chunk& chunk, ChunkState state) {
     if (chunk.state != ChunkState::kDenied) chunk.state = state;
     chunk.beneath = state;
-    if (state != ChunkState::kArmed && state != ChunkState::kLeaving) chunk.pages.reset();
+    if (!counts_pages(state)) chunk.pages.reset();
+}
+
+// What an ARMED or SWAPPED one is after something of it has come or gone.
+void ChunkTable::settle(Chunk& chunk) {
+    if (chunk.beneath == ChunkState::kLeaving) return;  // until it has left
+    if (chunk.pages && chunk.pages->any()) return become(chunk, ChunkState::kArmed);
+    become(chunk, chunk.swapped != 0 ? ChunkState::kSwapped : ChunkState::kDiscarded);
+}
+
+bool ChunkTable::holds_pages(size_t chunk) const {
+    const ChunkState state = chunks_[chunk].beneath;
+    return has_pages(state) || state == ChunkState::kLeaving;
 }
 
 std::bitset<kChunkPages>& ChunkTable::pages_of(Chunk& chunk) {
@@ -31,7 +46,7 @@ std::bitset<kChunkPages>& ChunkTable::pages_of(Chunk& chunk) {
 uint64_t ChunkTable::charged(size_t chunk) const {
     const Chunk& c = chunks_[chunk];
     if (c.pages) return c.pages->count();
-    return c.beneath == ChunkState::kGranted || c.beneath == ChunkState::kLeaving ? kChunkPages : 0;
+    return c.beneath == ChunkState::kGranted ? kChunkPages : 0;
 }
 
 bool ChunkTable::has_page(size_t chunk, uint64_t page) const {
@@ -41,7 +56,7 @@ bool ChunkTable::has_page(size_t chunk, uint64_t page) const {
 
 void ChunkTable::give(size_t chunk) {
     Chunk& c = chunks_[chunk];
-    CHECK(untouched(c.beneath) || c.beneath == ChunkState::kArmed);
+    CHECK((untouched(c.beneath) || c.beneath == ChunkState::kArmed) && c.swapped == 0);
     become(c, ChunkState::kGranted);
     c.state = c.beneath;
     c.fresh = true;
@@ -49,9 +64,9 @@ void ChunkTable::give(size_t chunk) {
 
 void ChunkTable::give_page(size_t chunk, uint64_t page) {
     Chunk& c = chunks_[chunk];
-    CHECK(untouched(c.state) || c.state == ChunkState::kArmed);
-    become(c, ChunkState::kArmed);
+    CHECK(c.state != ChunkState::kGranted && c.state != ChunkState::kDenied);
     pages_of(c).set(page);
+    settle(c);
     c.fresh = true;
 }
 
@@ -71,6 +86,7 @@ uint64_t ChunkTable::take_all(size_t chunk) {
     Chunk& c = chunks_[chunk];
     CHECK(c.state != ChunkState::kLeaving);
     const uint64_t pages = charged(chunk);
+    c.swapped = 0;
     become(c, ChunkState::kDiscarded);
     c.owes = false;
     return pages;
@@ -78,7 +94,7 @@ uint64_t ChunkTable::take_all(size_t chunk) {
 
 uint64_t ChunkTable::take_pages(size_t chunk, uint64_t first, uint64_t count) {
     Chunk& c = chunks_[chunk];
-    CHECK(has_pages(c.beneath) && first + count <= kChunkPages);
+    CHECK(holds_pages(chunk) && first + count <= kChunkPages);
     if (c.beneath == ChunkState::kGranted) {
         become(c, ChunkState::kArmed);
         pages_of(c).set();
@@ -86,29 +102,42 @@ uint64_t ChunkTable::take_pages(size_t chunk, uint64_t first, uint64_t count) {
     const uint64_t before = c.pages->count();
     for (uint64_t page = first; page < first + count; ++page) c.pages->reset(page);
     const uint64_t left = c.pages->count();
-    if (left == 0) become(c, ChunkState::kDiscarded);
+    settle(c);
     return before - left;
 }
 
 void ChunkTable::start_leaving(size_t chunk) {
     Chunk& c = chunks_[chunk];
     CHECK(has_pages(c.state) && c.pins == 0);
+    if (c.state == ChunkState::kGranted) pages_of(c).set();
     become(c, ChunkState::kLeaving);
 }
 
-uint64_t ChunkTable::left(size_t chunk) {
-    CHECK(chunks_[chunk].state == ChunkState::kLeaving);
-    const uint64_t pages = charged(chunk);
-    become(chunks_[chunk], ChunkState::kSwapped);
-    return pages;
+void ChunkTable::went(size_t chunk, uint64_t page) {
+    Chunk& c = chunks_[chunk];
+    CHECK(c.state == ChunkState::kLeaving && c.pages->test(page));
+    c.pages->reset(page);
+    ++c.swapped;
 }
 
-void ChunkTable::fetched(size_t chunk, const std::bitset<kChunkPages>& pages) {
+void ChunkTable::left(size_t chunk) {
     Chunk& c = chunks_[chunk];
-    CHECK(c.beneath == ChunkState::kSwapped);
-    become(c, pages.any() ? ChunkState::kArmed : ChunkState::kDiscarded);
-    if (pages.any()) pages_of(c) = pages;
-    c.fresh = true;
+    CHECK(c.state == ChunkState::kLeaving);
+    become(c, ChunkState::kArmed);
+    settle(c);
+}
+
+void ChunkTable::came(size_t chunk, uint64_t page) {
+    CHECK(chunks_[chunk].swapped != 0);
+    --chunks_[chunk].swapped;
+    give_page(chunk, page);
+}
+
+void ChunkTable::lost(size_t chunk, uint64_t pages) {
+    Chunk& c = chunks_[chunk];
+    CHECK(pages <= c.swapped);
+    c.swapped = static_cast<uint16_t>(c.swapped - pages);
+    if (c.beneath == ChunkState::kSwapped) settle(c);
 }
 
 bool ChunkTable::unpin(size_t chunk) {

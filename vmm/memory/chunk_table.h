@@ -1,26 +1,30 @@
 // ChunkTable: what there is of each 2 MiB piece (chunk) of a guest's RAM that has a quota. Pure: it makes no
 // system call and knows no address; who holds it guards it.
 //
-//                    give()                          give_pages()
+//                    give()                          give_page()
 //      GRANTED ◄───────────────┐   EMPTY    ────────────────────────► ARMED ◄─┐
-//     all 512 pages            └── untouched                      some pages  │ give_pages(),
+//     all 512 pages            └── untouched                      some pages  │ give_page(), came(),
 //     are charged              ┌── DISCARDED  ──────────────────────► ▲ │ ▲ ──┘ take_pages()
 //       │  │   │    give()     │   was given back; zeros              │ │ │
 //       │  │   └───────────────┘     ▲  ▲  ▲                          │ │ │
-//       │  │      take_all()  ───────┘  │  └── take_all(), or ────────┘ │ │
-//       │  └──────────────────────────────────  take_pages() of the rest│ │ fetched()
+//       │  │      take_all()  ───────┘  │  └── take_all(), or ────────┘ │ │ give_page(),
+//       │  └──────────────────────────────────  take_pages() of the rest│ │ came()
 //       │         take_pages(): ARMED, with the others                  │ │
 //       │                                                               ▼ │
 //       └──────────────► LEAVING ──────────────► SWAPPED ─────────────────┘
-//         start_leaving()  its content is read,    in the swap file; take_all(): DISCARDED
-//                          nobody sees it
+//         start_leaving()  its pages are being     nothing of it is charged, something is in the swap file
+//                          written: went() each;   lost() of the rest, take_all(): DISCARDED
+//                          left(): SWAPPED; ARMED where some were wanted meanwhile and stay;
+//                          DISCARDED where they were given back
 //
 //      DENIED: a fault on an EMPTY, ARMED, DISCARDED or SWAPPED chunk was refused: nobody can touch it
 //              (PROT_NONE). allow() makes it again what it was.
 //
 // "Armed" in the wider sense, that is, registered with the userfaultfd so that a touch of a missing page
-// comes to us, is every state but GRANTED. In ARMED a bit a page tells which are charged. A charged page
-// needn't be there: whoever touches it gets a zero page that is paid for.
+// comes to us, is every state but GRANTED. In ARMED and LEAVING a bit a page tells which are charged. A
+// charged page needn't be there: whoever touches it gets a zero page that is paid for. Pages of an ARMED
+// chunk may be in the swap file, too (those that are neither charged nor there are zeros): they come one by
+// one, as they are wanted.
 #pragma once
 
 #include <bitset>
@@ -46,18 +50,22 @@ class ChunkTable {
     ChunkState state(size_t chunk) const { return chunks_[chunk].state; }
     // What a denied one was, and is in truth; of others, their state.
     ChunkState beneath(size_t chunk) const { return chunks_[chunk].beneath; }
+    // Some of its pages may be charged, and there.
+    bool holds_pages(size_t chunk) const;
     uint64_t charged(size_t chunk) const;              // pages
     bool has_page(size_t chunk, uint64_t page) const;  // is charged
     void give(size_t chunk);                           // all of it. From any but GRANTED, LEAVING, SWAPPED
-    void give_page(size_t chunk, uint64_t page);       // from EMPTY, DISCARDED and ARMED
+    void give_page(size_t chunk, uint64_t page);       // from any but GRANTED
     void deny(size_t chunk);
     void allow(size_t chunk);
     // Both return how many pages are charged no more.
     uint64_t take_all(size_t chunk);                                    // not from LEAVING
-    uint64_t take_pages(size_t chunk, uint64_t first, uint64_t count);  // from GRANTED and ARMED
+    uint64_t take_pages(size_t chunk, uint64_t first, uint64_t count);  // from GRANTED, ARMED and LEAVING
     void start_leaving(size_t chunk);                                   // from GRANTED and ARMED, unpinned
-    uint64_t left(size_t chunk);  // LEAVING to SWAPPED: what was charged
-    void fetched(size_t chunk, const std::bitset<kChunkPages>& pages);  // SWAPPED to ARMED, these charged
+    void went(size_t chunk, uint64_t page);   // LEAVING: into the swap file; it is charged no more
+    void left(size_t chunk);                  // ends LEAVING
+    void came(size_t chunk, uint64_t page);   // out of the swap file, and is charged
+    void lost(size_t chunk, uint64_t pages);  // so many that were there are wanted no more
 
     // Somebody of ours uses it: it doesn't leave, and stays charged. As often unpinned as pinned.
     void pin(size_t chunk) { ++chunks_[chunk].pins; }
@@ -79,9 +87,11 @@ class ChunkTable {
         bool fresh = false;
         bool owes = false;
         uint32_t pins = 0;
-        std::unique_ptr<std::bitset<kChunkPages>> pages;  // ARMED only
+        std::unique_ptr<std::bitset<kChunkPages>> pages;  // ARMED and LEAVING only
+        uint16_t swapped = 0;                             // pages in the swap file
     };
     static void become(Chunk& chunk, ChunkState state);
+    static void settle(Chunk& chunk);
     static std::bitset<kChunkPages>& pages_of(Chunk& chunk);
 
     std::vector<Chunk> chunks_;

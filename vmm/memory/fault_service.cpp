@@ -12,37 +12,46 @@ namespace {
 
 // Siblings of a vCPU that stands still would soon report stalls (DESIGN.md section 8).
 constexpr Nanoseconds kPatience = 10 * kMillisecond;
-// Pages that only faults for reading may use. Under shadow paging KVM reads the guest's page tables itself,
-// and where it is denied that, the guest may get a page fault which isn't its own (KVM-FACTS.md); what they
-// are can't be told from the message, but walking them reads, and other reads of what nobody wrote are few.
-constexpr uint64_t kReserve = 64;
 
 }  // namespace
 
 Result<std::unique_ptr<FaultService>> FaultService::start(ChunkMapping mapping, uint64_t limit,
-                                                          const Clock& clock, MemoryListener& listener) {
+                                                          std::optional<SwapFile> file, const Clock& clock,
+                                                          MemoryListener& listener) {
     Fd bell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!bell.valid()) return os_error(errno, "cannot create an eventfd");
-    auto service =
-        std::make_unique<FaultService>(std::move(mapping), std::move(bell), limit, clock, listener);
+    auto service = std::make_unique<FaultService>(std::move(mapping), std::move(bell), limit, std::move(file),
+                                                  clock, listener);
     TRY_ASSIGN(service->thread_, Thread::start("fault", [self = service.get()] { self->run(); }));
+    if (service->file_) {
+        TRY_ASSIGN(service->swap_thread_,
+                   Thread::start("swap", [self = service.get()] { self->run_swap(); }));
+    }
     return service;
 }
 
-FaultService::FaultService(ChunkMapping mapping, Fd bell, uint64_t limit, const Clock& clock,
-                           MemoryListener& listener)
+FaultService::FaultService(ChunkMapping mapping, Fd bell, uint64_t limit, std::optional<SwapFile> file,
+                           const Clock& clock, MemoryListener& listener)
     : clock_(clock),
       listener_(listener),
       bell_(std::move(bell)),
       mapping_(std::move(mapping)),
       table_(mapping_.chunks()),
-      account_(limit / kPageSize) {}
+      account_(limit / kPageSize),
+      file_(std::move(file)) {
+    if (file_) index_.emplace(file_->size(), table_.size());
+}
 
 void FaultService::stop() {
     stopping_.store(true, std::memory_order_relaxed);
+    ring();
+    thread_.join();
+    stop_swap();
+}
+
+void FaultService::ring() const {
     const uint64_t one = 1;
     (void)!::write(bell_.get(), &one, sizeof one);
-    thread_.join();
 }
 
 // --- the thread ---
@@ -73,41 +82,53 @@ int FaultService::timeout_ms() const {
 void FaultService::answer_all() {
     std::array<MissingPage, 16> missing;
     for (;;) {
-        unsigned notes = 0;
+        bool due = false;
         {
             MutexLock lock(mutex_);
             const size_t count = mapping_.userfault().read(missing);
             if (count == 0) return;
             for (size_t i = 0; i < count; ++i) answer(missing[i]);
-            notes = take_notes();
+            due = notes_ != 0;
         }
-        tell(notes);
+        if (due) tell();
     }
 }
 
 void FaultService::look_at_time() {
-    unsigned notes = 0;
+    bool due = false;
     {
         MutexLock lock(mutex_);
         if (short_since_ && !held_ && clock_.now() >= *short_since_ + kPatience) {
             held_ = true;
-            notes_ |= kShort;
+            notes_ |= kHeld;
         }
-        notes = take_notes();
+        if (held_ && is_stuck() && !std::exchange(stuck_, true)) notes_ |= kHeld;
+        due = notes_ != 0;
     }
-    tell(notes);
+    if (due) tell();
 }
 
-unsigned FaultService::take_notes() {
-    return std::exchange(notes_, 0);
-}
-
-void FaultService::tell(unsigned notes) {
+// One after the other, and of what it is now: two threads that tell of two changes could come in the wrong
+// order, and the guest stay held.
+void FaultService::tell() {
+    MutexLock in_order(telling_);
+    unsigned notes = 0;
+    bool held = false;
+    bool stuck = false;
+    {
+        MutexLock lock(mutex_);
+        notes = std::exchange(notes_, 0);
+        held = held_;
+        stuck = stuck_;
+    }
+    const bool was_held = std::exchange(told_held_, held);
+    const bool was_stuck = std::exchange(told_stuck_, stuck);
     if ((notes & kNear) != 0) listener_.on_memory_near();
-    if ((notes & kShort) != 0) listener_.on_memory_short();
+    if (held && !was_held) listener_.on_memory_short();
+    if (stuck && !was_stuck) listener_.on_memory_stuck();
     if ((notes & kGiven) != 0) listener_.on_memory_given();
     if ((notes & kRetry) != 0) listener_.on_memory_retry();
-    if ((notes & kEnough) != 0) listener_.on_memory_enough();
+    if (!held && was_held) listener_.on_memory_enough();
 }
 
 // --- a fault ---
@@ -119,9 +140,26 @@ void FaultService::answer(const MissingPage& missing) {
     // Two had touched it, and the first one's answer was on its way when the second came.
     if (state == ChunkState::kGranted || state == ChunkState::kDenied || denied(chunk, page))
         return mapping_.userfault().wake(mapping_.chunk(chunk));
-    if (state != ChunkState::kArmed && give_chunk(chunk)) return;
-    if (give_page(chunk, page, missing.write ? kReserve : 0)) return;
+    if (is_untouched(chunk) && give_chunk(chunk)) return;
+    const Brought brought = bring(chunk, page, missing.write ? kReserve : 0);
+    if (brought == Brought::kThere) return;
+    if (brought == Brought::kNotYet) want_fetched(chunk, page);
+    if (!missing.write && may_wait(brought)) return wait_open(missing);
     deny(chunk, page);
+}
+
+bool FaultService::is_untouched(size_t chunk) const {
+    return table_.beneath(chunk) == ChunkState::kEmpty || table_.beneath(chunk) == ChunkState::kDiscarded;
+}
+
+FaultService::Brought FaultService::bring(size_t chunk, uint64_t page, uint64_t spare) {
+    if (is_aside(chunk, page)) return bring_back(page) ? Brought::kThere : Brought::kNoRoom;
+    if (swaps() && index_->find(chunk, page) != nullptr) {
+        const Brought fetched = fetch(chunk, page, spare);
+        if (fetched == Brought::kThere) fetch_neighbours(chunk, page);
+        return fetched;
+    }
+    return give_page(chunk, page, spare) ? Brought::kThere : Brought::kNoRoom;
 }
 
 bool FaultService::give_chunk(size_t chunk) {
@@ -135,7 +173,9 @@ bool FaultService::give_chunk(size_t chunk) {
 }
 
 bool FaultService::charge(uint64_t pages, uint64_t spare) {
-    if (!account_.charge(pages, spare)) return false;
+    const bool charged = account_.charge(pages, spare);
+    if (swaps() && wants_room() && out_trouble_.empty()) work_.notify_all();
+    if (!charged) return false;
     if (account_.charged() > account_.limit() / 8 * 7 && !std::exchange(near_, true)) notes_ |= kNear;
     return true;
 }
@@ -151,11 +191,13 @@ bool FaultService::give_page(size_t chunk, uint64_t page, uint64_t spare) {
     return true;
 }
 
-// The whole chunk where nothing of it is there. Of an armed one only the page: others of it may hold the
-// guest's page tables, which KVM must be able to read under shadow paging (see kReserve).
+// The whole chunk where nothing of it is there. Else only the page: others of it may hold the guest's page
+// tables, which KVM must be able to read under shadow paging (see kReserve).
 void FaultService::deny(size_t chunk, uint64_t page) {
-    const bool alone =
-        table_.state(chunk) == ChunkState::kArmed && denials_.size() < ChunkMapping::kMostPageDenials;
+    const bool alone = !is_untouched(chunk) && denials_.size() < ChunkMapping::kMostPageDenials;
+    // Soon it is another kind of chunk.
+    if (!alone && table_.state(chunk) == ChunkState::kLeaving)
+        return open_.push_back({mapping_.pages(chunk, page, 1).data(), true});
     const auto range = alone ? mapping_.pages(chunk, page, 1) : mapping_.chunk(chunk);
     if (!mapping_.deny(range)) return mapping_.userfault().wake(range);  // it comes again
     if (!alone) table_.deny(chunk);
@@ -172,8 +214,7 @@ bool FaultService::denied(size_t chunk, uint64_t page) const {
 void FaultService::fall_short() {
     if (short_since_) return;
     short_since_ = clock_.now();
-    const uint64_t one = 1;
-    (void)!::write(bell_.get(), &one, sizeof one);  // it has a time to wait for now
+    ring();  // it has a time to wait for now
 }
 
 // Whoever was denied tries again, and is given or denied what there is then.
@@ -187,8 +228,14 @@ void FaultService::allow_all() {
     }
     if (std::exchange(refused_, false)) notes_ |= kRetry;
     ++changes_;
+    look_if_over();
+}
+
+void FaultService::look_if_over() {
+    if (!denials_.empty() || refused_ || !open_.empty()) return;
     short_since_.reset();
-    if (std::exchange(held_, false)) notes_ |= kEnough;
+    stuck_ = false;
+    if (std::exchange(held_, false)) notes_ |= kHeld;
 }
 
 // All of the chunk is there, by other means than allow_all().
@@ -197,9 +244,7 @@ void FaultService::forget_denials(size_t chunk) {
     if (gone == 0) return;
     ++changes_;
     notes_ |= kGiven;
-    if (!denials_.empty() || refused_) return;
-    short_since_.reset();
-    if (std::exchange(held_, false)) notes_ |= kEnough;
+    look_if_over();
 }
 
 FaultService::Refusal FaultService::explain(uint64_t& seen) const {
@@ -207,148 +252,6 @@ FaultService::Refusal FaultService::explain(uint64_t& seen) const {
     const bool changed = std::exchange(seen, changes_) != changes_;
     if (!denials_.empty()) return Refusal::kDenied;
     return changed ? Refusal::kOver : Refusal::kNotOurs;
-}
-
-// --- our own threads ---
-
-std::optional<FaultService::Part> FaultService::next_part(std::span<const std::byte>& range) const {
-    if (range.empty()) return std::nullopt;
-    const uint64_t offset = reinterpret_cast<uintptr_t>(range.data()) % kChunkSize;
-    const uint64_t length = std::min<uint64_t>(range.size(), kChunkSize - offset);
-    const uint64_t first = offset / kPageSize;
-    const uint64_t end = (offset + length + kPageSize - 1) / kPageSize;
-    const Part part{mapping_.chunk_of(range.data()), first, end - first};
-    range = range.subspan(length);
-    return part;
-}
-
-bool FaultService::acquire(std::span<const std::byte> range) {
-    unsigned notes = 0;
-    bool all = true;
-    {
-        MutexLock lock(mutex_);
-        auto rest = range;
-        size_t pinned = 0;
-        for (; all; ++pinned) {
-            const auto part = next_part(rest);
-            if (!part) break;
-            all = make_present(part->chunk, part->first, part->count);
-            if (all) table_.pin(part->chunk);
-        }
-        if (!all) refuse(mapping_.chunk_of(range.data()), pinned - 1);
-        notes = take_notes();
-    }
-    tell(notes);
-    return all;
-}
-
-// The chunks that were pinned before the one that can't be had.
-void FaultService::refuse(size_t first, size_t pinned) {
-    for (size_t chunk = first; chunk < first + pinned; ++chunk)
-        if (table_.unpin(chunk)) settle(chunk);
-    refused_ = true;
-    fall_short();
-}
-
-bool FaultService::make_present(size_t chunk, uint64_t first, uint64_t count) {
-    const ChunkState beneath = table_.beneath(chunk);
-    if (beneath == ChunkState::kGranted) return true;
-    if (beneath != ChunkState::kArmed && give_chunk(chunk)) {
-        forget_denials(chunk);
-        return true;
-    }
-    if (table_.state(chunk) == ChunkState::kDenied) return false;
-    for (uint64_t page = first; page < first + count; ++page) {
-        if (denied(chunk, page) || !give_page(chunk, page, kReserve)) return false;
-    }
-    return true;
-}
-
-void FaultService::let_go(std::span<const std::byte> range) {
-    unsigned notes = 0;
-    {
-        MutexLock lock(mutex_);
-        while (const auto part = next_part(range))
-            if (table_.unpin(part->chunk)) settle(part->chunk);
-        notes = take_notes();
-    }
-    tell(notes);
-}
-
-// --- giving back ---
-
-bool FaultService::discard(std::span<std::byte> range) {
-    bool done = true;
-    unsigned notes = 0;
-    {
-        MutexLock lock(mutex_);
-        std::span<const std::byte> rest = range;
-        while (const auto part = next_part(rest))
-            done = discard_pages(part->chunk, part->first, part->count) && done;
-        notes = take_notes();
-    }
-    tell(notes);
-    return done;
-}
-
-// Armed before anything of it is dropped, and released after: between the two nobody can have it back unseen.
-bool FaultService::discard_pages(size_t chunk, uint64_t first, uint64_t count) {
-    const ChunkState state = table_.beneath(chunk);
-    if (state != ChunkState::kGranted && state != ChunkState::kArmed) return true;  // there is nothing of it
-    const auto pages = mapping_.pages(chunk, first, count);
-    if (table_.pinned(chunk)) {
-        // One of ours is using it, or a page beside it, and must find it when it does: its content goes, what
-        // is charged stays until it is let go.
-        table_.owe(chunk);
-        return ChunkMapping::drop(pages);
-    }
-    if (state == ChunkState::kGranted && !mapping_.arm(chunk)) return false;
-    if (!ChunkMapping::drop(pages)) return false;
-    release(count == kChunkPages ? table_.take_all(chunk) : table_.take_pages(chunk, first, count));
-    return true;
-}
-
-// Some pages of it went back while it was pinned; those that nobody has touched since are charged for
-// nothing.
-void FaultService::settle(size_t chunk) {
-    const ChunkState state = table_.beneath(chunk);
-    if (state == ChunkState::kGranted && !mapping_.arm(chunk)) return;
-    if (state != ChunkState::kGranted && state != ChunkState::kArmed) return;
-    const auto present = mapping_.present(chunk);
-    uint64_t gone = table_.take_pages(chunk, 0, 0);
-    for (uint64_t page = 0; page < kChunkPages; ++page) {
-        if (!present.test(page) && table_.beneath(chunk) == ChunkState::kArmed)
-            gone += table_.take_pages(chunk, page, 1);
-    }
-    release(gone);
-}
-
-void FaultService::release(uint64_t pages) {
-    account_.release(pages);
-    if (account_.charged() < account_.limit() / 4 * 3) near_ = false;
-    allow_all();
-}
-
-void FaultService::set_limit(uint64_t bytes) {
-    unsigned notes = 0;
-    {
-        MutexLock lock(mutex_);
-        account_.set_limit(bytes / kPageSize);
-        near_ = false;
-        allow_all();
-        notes = take_notes();
-    }
-    tell(notes);
-}
-
-MemoryReport FaultService::report() const {
-    MutexLock lock(mutex_);
-    return {account_.limit() * kPageSize,
-            account_.charged() * kPageSize,
-            account_.peak() * kPageSize,
-            denied_ever_,
-            near_,
-            held_};
 }
 
 }  // namespace carrel

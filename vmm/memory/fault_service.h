@@ -20,6 +20,13 @@
 //
 // Our own threads never take such a fault: they acquire() what they are going to touch. (Denied memory would
 // be a SIGSEGV of ours.)
+//
+// With a swap file the quota is seldom used up: the thread "swap" sees to it that something is left, by
+// moving a chunk aside and writing its pages away (fault_swap.cpp). A fault on such a page is answered with
+// its content, read in the fault where the file's bytes are in the host's page cache; else the thread "swap"
+// reads it, and who wanted to write is denied until then. Who wanted to read may be KVM walking the guest's
+// page tables, which would take a denial for a page that isn't there, and tell the guest so (KVM-FACTS.md):
+// such a fault stays open until the page is read, or can't be.
 #pragma once
 
 #include <atomic>
@@ -27,6 +34,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "vmm/base/clock.h"
@@ -36,15 +44,18 @@
 #include "vmm/memory/chunk_mapping.h"
 #include "vmm/memory/chunk_table.h"
 #include "vmm/memory/memory_account.h"
+#include "vmm/memory/swap_file.h"
+#include "vmm/memory/swap_index.h"
 
 namespace carrel {
 
-// Told by any thread, none of the service's locks held; only notes and wakes, never waits.
+// Told by any thread, one at a time; may ask the service for its report(). Only notes and wakes, never waits.
 class MemoryListener {
   public:
     virtual ~MemoryListener() = default;
     virtual void on_memory_near() = 0;    // seven eighths of the quota are in use
     virtual void on_memory_short() = 0;   // something has been denied for a while
+    virtual void on_memory_stuck() = 0;   // and nothing that we can do will change that: report() tells why
     virtual void on_memory_given() = 0;   // what was denied can be touched again: vCPUs, try
     virtual void on_memory_retry() = 0;   // the same for who was refused by acquire()
     virtual void on_memory_enough() = 0;  // after on_memory_short(): nothing is denied any more
@@ -58,6 +69,15 @@ struct MemoryReport {
     uint64_t denials = 0;  // faults that were refused
     bool near = false;     // seven eighths have been in use, and still three quarters are
     bool held = false;     // between on_memory_short() and on_memory_enough()
+    bool stuck = false;    // between on_memory_stuck() and on_memory_enough()
+    struct Swap {
+        uint64_t size = 0;           // of the file, at most
+        uint64_t used = 0;           // of it
+        uint64_t swapped = 0;        // of the guest's memory
+        uint64_t ins = 0, outs = 0;  // pages that came and went
+        std::string trouble;         // why nothing comes or goes now; else empty
+    };
+    std::optional<Swap> swap;
 };
 
 // Any thread.
@@ -66,11 +86,12 @@ class FaultService {
     // Why KVM_RUN failed with EFAULT.
     enum class Refusal : uint8_t { kNotOurs, kDenied, kOver };
 
-    // `clock` and `listener` outlive it. `limit`: bytes, whole pages.
+    // `clock` and `listener` outlive it. `limit`: bytes, whole pages. Without a file nothing is swapped.
     static Result<std::unique_ptr<FaultService>> start(ChunkMapping mapping, uint64_t limit,
-                                                       const Clock& clock, MemoryListener& listener);
-    FaultService(ChunkMapping mapping, Fd bell, uint64_t limit, const Clock& clock,
-                 MemoryListener& listener);  // use start()
+                                                       std::optional<SwapFile> file, const Clock& clock,
+                                                       MemoryListener& listener);
+    FaultService(ChunkMapping mapping, Fd bell, uint64_t limit, std::optional<SwapFile> file,
+                 const Clock& clock, MemoryListener& listener);  // use start()
     ~FaultService() { stop(); }
     FaultService(const FaultService&) = delete;
     FaultService& operator=(const FaultService&) = delete;
@@ -94,7 +115,12 @@ class FaultService {
     MemoryReport report() const EXCLUDES(mutex_);
 
   private:
-    enum Note : uint8_t { kNear = 1, kShort = 2, kGiven = 4, kRetry = 8, kEnough = 16 };
+    enum Note : uint8_t { kNear = 1, kHeld = 2, kGiven = 4, kRetry = 8 };  // kHeld: held_ or stuck_ changed
+    // Pages that only faults for reading may use. Under shadow paging KVM reads the guest's page tables
+    // itself, and where it is denied that, the guest may get a page fault which isn't its own (KVM-FACTS.md);
+    // what they are can't be told from the message, but walking them reads, and other reads of what nobody
+    // wrote are few.
+    static constexpr uint64_t kReserve = 64;
     // One page, or all of the chunk.
     struct Denial {
         size_t chunk;
@@ -104,10 +130,13 @@ class FaultService {
     void answer_all() EXCLUDES(mutex_);
     void look_at_time() EXCLUDES(mutex_);
     int timeout_ms() const EXCLUDES(mutex_);
-    void tell(unsigned notes);
-    unsigned take_notes() REQUIRES(mutex_);
+    void tell() EXCLUDES(mutex_, telling_);
 
+    // What became of a page that is to be there.
+    enum class Brought : uint8_t { kThere, kNoRoom, kNotYet };  // kNotYet: the file's disk is to be asked
     void answer(const MissingPage& missing) REQUIRES(mutex_);
+    Brought bring(size_t chunk, uint64_t page, uint64_t spare) REQUIRES(mutex_);
+    bool is_untouched(size_t chunk) const REQUIRES(mutex_);
     bool charge(uint64_t pages, uint64_t spare) REQUIRES(mutex_);
     bool give_chunk(size_t chunk) REQUIRES(mutex_);
     bool give_page(size_t chunk, uint64_t page, uint64_t spare) REQUIRES(mutex_);
@@ -116,6 +145,43 @@ class FaultService {
     void forget_denials(size_t chunk) REQUIRES(mutex_);
     void allow_all() REQUIRES(mutex_);
     void fall_short() REQUIRES(mutex_);
+    void look_if_over() REQUIRES(mutex_);
+    void ring() const;
+
+    // fault_swap.cpp, all of it
+    struct Wanted {
+        size_t chunk;
+        uint64_t page;
+    };
+    void run_swap() EXCLUDES(mutex_);
+    void stop_swap() EXCLUDES(mutex_);
+    void rest() EXCLUDES(mutex_);
+    bool fetch_one() EXCLUDES(mutex_);
+    bool evict_one() EXCLUDES(mutex_);
+    std::optional<std::span<const std::byte>> start_leaving() EXCLUDES(mutex_);
+    std::optional<std::span<const std::byte>> set_aside(size_t chunk) REQUIRES(mutex_);
+    bool write_some(std::span<const std::byte> aside, uint64_t first) EXCLUDES(mutex_);
+    std::optional<SwapPlace> write_page(std::span<const std::byte, kPageSize> page) EXCLUDES(mutex_);
+    bool is_leaving(uint64_t page) const EXCLUDES(mutex_);
+    uint64_t has_gone(uint64_t page, const std::optional<SwapPlace>& place, bool zeros) REQUIRES(mutex_);
+    void finish_leaving() EXCLUDES(mutex_);
+    void came_from_disk(const Wanted& wanted, const SwapPlace& place, const PageBytes& content)
+        REQUIRES(mutex_);
+    bool swaps() const REQUIRES(mutex_) { return index_.has_value(); }
+    bool wants_room() const REQUIRES(mutex_);
+    bool may_wait(Brought brought) const REQUIRES(mutex_);
+    bool is_stuck() const REQUIRES(mutex_);
+    void wait_open(const MissingPage& missing) REQUIRES(mutex_);
+    void answer_open() REQUIRES(mutex_);
+    void want_fetched(size_t chunk, uint64_t page) REQUIRES(mutex_);
+    Brought fetch(size_t chunk, uint64_t page, uint64_t spare) REQUIRES(mutex_);
+    void fetch_neighbours(size_t chunk, uint64_t page) REQUIRES(mutex_);
+    bool put_fetched(size_t chunk, uint64_t page) REQUIRES(mutex_);
+    bool is_aside(size_t chunk, uint64_t page) const REQUIRES(mutex_);
+    bool bring_back(uint64_t page) REQUIRES(mutex_);
+    void drop_swapped(size_t chunk, uint64_t first, uint64_t count) REQUIRES(mutex_);
+    void lift_denials(size_t chunk) REQUIRES(mutex_);
+    void set_trouble(std::string& of, std::string why) REQUIRES(mutex_);
 
     void refuse(size_t first, size_t pinned) REQUIRES(mutex_);
     bool make_present(size_t chunk, uint64_t first, uint64_t count) REQUIRES(mutex_);
@@ -135,6 +201,9 @@ class FaultService {
     Fd bell_;  // eventfd: the time to wait has changed, or stop
     std::atomic<bool> stopping_{false};
 
+    Mutex telling_;  // before the other one
+    bool told_held_ GUARDED_BY(telling_) = false;
+    bool told_stuck_ GUARDED_BY(telling_) = false;
     mutable Mutex mutex_;
     ChunkMapping mapping_ GUARDED_BY(mutex_);
     ChunkTable table_ GUARDED_BY(mutex_);
@@ -143,10 +212,29 @@ class FaultService {
     bool refused_ GUARDED_BY(mutex_) = false;  // acquire() said no
     std::optional<Nanoseconds> short_since_ GUARDED_BY(mutex_);
     bool held_ GUARDED_BY(mutex_) = false;
+    bool stuck_ GUARDED_BY(mutex_) = false;
     bool near_ GUARDED_BY(mutex_) = false;
     unsigned notes_ GUARDED_BY(mutex_) = 0;
     uint64_t changes_ GUARDED_BY(mutex_) = 1;  // of denials_, any
     uint64_t denied_ever_ GUARDED_BY(mutex_) = 0;
+
+    const std::optional<SwapFile> file_;
+    std::optional<SwapIndex> index_ GUARDED_BY(mutex_);
+    // The chunk that is LEAVING, and which of its pages are aside and not written yet.
+    struct Leaving {
+        size_t chunk;
+        std::bitset<kChunkPages> aside;
+    };
+    std::optional<Leaving> leaving_ GUARDED_BY(mutex_);
+    std::vector<Wanted> fetches_ GUARDED_BY(mutex_);    // for the thread "swap"
+    std::vector<MissingPage> open_ GUARDED_BY(mutex_);  // faults for reading that aren't answered yet
+    PageBytes page_ GUARDED_BY(mutex_);                 // on its way
+    uint64_t wanted_ GUARDED_BY(mutex_) = 0;            // pages that acquire() was short of
+    std::string out_trouble_ GUARDED_BY(mutex_);        // why nothing can leave; else empty
+    std::string in_trouble_ GUARDED_BY(mutex_);         // why nothing can come back
+    uint64_t ins_ GUARDED_BY(mutex_) = 0, outs_ GUARDED_BY(mutex_) = 0;
+    Condition work_;  // for the thread "swap"
+    Thread swap_thread_;
     Thread thread_;
 };
 

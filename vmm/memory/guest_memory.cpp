@@ -155,11 +155,11 @@ std::byte* GuestMemory::translate(Gpa gpa, uint64_t length) const {
     return nullptr;
 }
 
-Result<void> GuestMemory::set_quota(Opener& opener, uint64_t limit, const Clock& clock,
-                                    MemoryListener& listener) {
+Result<void> GuestMemory::set_quota(Opener& opener, uint64_t limit, std::optional<SwapFile> file,
+                                    const Clock& clock, MemoryListener& listener) {
     CHECK(backing_ == MemoryBacking::kAnonymous);
     TRY_ASSIGN(ChunkMapping chunks, ChunkMapping::create(opener, mapping_.bytes()));
-    TRY_ASSIGN(quota_, FaultService::start(std::move(chunks), limit, clock, listener));
+    TRY_ASSIGN(quota_, FaultService::start(std::move(chunks), limit, std::move(file), clock, listener));
     return {};
 }
 

@@ -22,6 +22,7 @@ namespace carrel {
 class FaultService;
 class GuestMemory;
 class MemoryListener;
+class SwapFile;
 
 // The right to read one range of guest RAM: it is there as long as this lives. Move-only.
 class ReadWindow {
@@ -103,8 +104,10 @@ class GuestMemory {
     const RamMap& map() const { return map_; }
 
     // Keeps it within a quota from now on (fault_service.h). Nothing of it has been touched, and it is whole
-    // chunks of 2 MiB of anonymous memory. `limit`: bytes. `clock` and `listener` outlive it.
-    Result<void> set_quota(Opener& opener, uint64_t limit, const Clock& clock, MemoryListener& listener);
+    // chunks of 2 MiB of anonymous memory. `limit`: bytes. `clock` and `listener` outlive it. What is beyond
+    // it goes to `file`, where there is one.
+    Result<void> set_quota(Opener& opener, uint64_t limit, std::optional<SwapFile> file, const Clock& clock,
+                           MemoryListener& listener);
     FaultService* quota() const { return quota_.get(); }  // null: it has none
 
     // `length` bytes at `gpa` for reading; nothing where any of them isn't RAM, or the quota has no room
