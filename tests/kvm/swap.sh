@@ -64,8 +64,10 @@ used() {
     until [[ -e $file ]] || ! kill -0 "$job" 2>/dev/null; do sleep 0.05; done
     same 600 "$(stat -c %a "$file")" || status=1
     refused 'in use by' "${quota[@]}" --swap "$file" || status=1
-    while kill -0 "$job" 2>/dev/null; do
+    # Stopped meanwhile, or a page that moves would be counted in both places.
+    while kill -STOP "$job" 2>/dev/null; do
         now=$(resident "$job" 2>/dev/null)
+        kill -CONT "$job"
         ((${now:-0} > most)) && most=$now
         ((++looks))
         sleep 0.1

@@ -52,9 +52,15 @@ void code(Codec& codec, BalloonReport& balloon) {
 }
 
 template <class Codec>
+void code(Codec& codec, MemoryReport::Swap& swap) {
+    auto& [size, used, swapped, ins, outs, trouble] = swap;
+    code_each(codec, size, used, swapped, ins, outs, trouble);
+}
+
+template <class Codec>
 void code(Codec& codec, MemoryReport& memory) {
-    auto& [limit, charged, peak, denials, near, held] = memory;
-    code_each(codec, limit, charged, peak, denials, near, held);
+    auto& [limit, charged, peak, denials, near, held, stuck, swap] = memory;
+    code_each(codec, limit, charged, peak, denials, near, held, stuck, swap);
 }
 
 template <class Codec>
