@@ -120,3 +120,23 @@ TEST_CASE("fleet: creates and deletes leave no thread, no descriptor and no memo
     CHECK(after.memories == 0);
     CHECK(rig.on_io([](Fleet& f) { return f.account().promised() == HostResources{}; }));
 }
+
+TEST_CASE("fleet: a guest that is loaded while the process ends doesn't begin to run") {
+    if (!have_kvm("fleet late start")) return;
+    FleetRig rig;
+    REQUIRE(rig.create(small("again", "carrel.run=\"echo hello\"")).ok());
+    REQUIRE(rig.create(small("new")).ok());
+    REQUIRE(rig.start("again").ok());
+    REQUIRE(rig.wait_for_state("again", GuestState::kEnded));
+    std::promise<void> quiet;
+    const auto started = rig.later([&](Fleet& fleet, Fleet::Done done) {
+        fleet.start("again", std::move(done));  // loads first
+        fleet.stop_all(kSecond, [&] { quiet.set_value(); });
+    });
+    REQUIRE_FALSE(started.ok());
+    CHECK(started.error().what == "cannot start again: the host is about to end");
+    CHECK(quiet.get_future().wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+    CHECK(rig.state("again") == GuestState::kCreated);
+    CHECK_FALSE(rig.start("new").ok());
+    CHECK(rig.state("new") == GuestState::kCreated);
+}

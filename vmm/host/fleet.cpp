@@ -15,10 +15,15 @@ Result<FleetGuest*> Fleet::may(Verb verb, const std::string& name) const {
     return there ? found->second.get() : nullptr;
 }
 
+Result<void> Fleet::check_stays(Verb verb, const std::string& name) const {
+    if (!when_quiet_) return {};
+    return host_error(std::string("cannot ") + verb_name(verb) + " " + name + ": the host is about to end");
+}
+
 void Fleet::create(const MachineConfig& config, Done done) {
     if (auto allowed = may(Verb::kCreate, config.name); !allowed.ok())
         return done(std::move(allowed).error());
-    if (when_quiet_) return done(host_error("cannot create " + config.name + ": the host is about to end"));
+    if (auto stays = check_stays(Verb::kCreate, config.name); !stays.ok()) return done(std::move(stays));
     if (auto admitted = account_.admit(config); !admitted.ok()) return done(std::move(admitted));
     auto guest = factory_(config, services_, *this);
     if (!guest.ok()) {
@@ -36,11 +41,19 @@ void Fleet::create(const MachineConfig& config, Done done) {
 void Fleet::start(const std::string& name, Done done) {
     auto guest = may(Verb::kStart, name);
     if (!guest.ok()) return done(std::move(guest).error());
-    if ((*guest)->state() == GuestState::kCreated) return (*guest)->start(std::move(done));
-    (*guest)->load([guest = *guest, done = std::move(done)](Result<void> loaded) {
+    if ((*guest)->state() == GuestState::kCreated) return start_loaded(**guest, std::move(done));
+    if (auto stays = check_stays(Verb::kStart, name); !stays.ok()) return done(std::move(stays));
+    (*guest)->load([this, guest = *guest, done = std::move(done)](Result<void> loaded) {
         if (!loaded.ok()) return done(std::move(loaded));
-        guest->start(done);
+        start_loaded(*guest, done);
     });
+}
+
+// The host may have been asked to end meanwhile.
+void Fleet::start_loaded(FleetGuest& guest, Done done) {
+    if (auto stays = check_stays(Verb::kStart, guest.config().name); !stays.ok())
+        return done(std::move(stays));
+    guest.start(std::move(done));
 }
 
 void Fleet::pause(const std::string& name, Done done) {

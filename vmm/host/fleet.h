@@ -80,6 +80,9 @@ class Fleet final : public GuestListener {
   private:
     // The guest, where the verb makes sense now.
     Result<FleetGuest*> may(Verb verb, const std::string& name) const;
+    // The error: the host is about to end, and no guest begins any more.
+    Result<void> check_stays(Verb verb, const std::string& name) const;
+    void start_loaded(FleetGuest& guest, Done done);
     void tell(const std::string& guest, GuestEvent::Kind kind, GuestState state, const std::string& detail);
     void drop(const std::string& name, Done done);
     bool any_alive() const;
