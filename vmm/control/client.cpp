@@ -26,9 +26,12 @@ Error refused_by_host(unsigned status, const std::string& body) {
     Error error;
     error.fault = status < 500 ? Fault::kUsage : Fault::kHost;
     error.what = fmt::format("the host refused, with status {}", status);
-    if (!json.is_object()) return error;
-    error.what = json.value("what", error.what);
-    error.advice = json.value("advice", "");
+    const auto said = [&json](const char* key, const std::string& otherwise) {
+        const bool there = json.is_object() && json.contains(key) && json[key].is_string();
+        return there ? json[key].get<std::string>() : otherwise;
+    };
+    error.what = said("what", error.what);
+    error.advice = said("advice", "");
     return error;
 }
 
