@@ -2,7 +2,7 @@
 
 Clients of a host's socket who are slow, broken, endless or killed, 100 at a time: meanwhile and afterwards another one is answered
 at once, and the host has no more threads, descriptors, mappings and processes of guests than before."""
-import json, os, socket, subprocess, sys, time
+import json, os, resource, socket, subprocess, sys, time
 
 path, pid, carrel, net = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 
@@ -75,6 +75,18 @@ assert ask("POST", "/guests", b"[" * 100000)[0] == 400
 assert ask("DELETE", "/guests/nobody")[0] == 404
 assert ask("GET", "/nothing")[0] == 404
 assert ask("GET", "/guests/" + "x" * 4000)[0] == 404
+
+def burned():  # seconds of its main thread
+    return sum(map(int, open(f"/proc/{pid}/task/{pid}/stat", encoding="ascii").read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+limits = resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, resource.prlimit(pid, resource.RLIMIT_NOFILE)[1]))
+before = burned()  # no descriptor is left for who wants to come: he waits, and nobody spins
+with connect():
+    time.sleep(2)
+    assert burned() - before < 0.5, f"{burned() - before} s of CPU time in 2 s"
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+    answered()
 
 endless = [connect() for _ in range(100)]  # never read what they ask for, and ask on and on
 for s in endless:

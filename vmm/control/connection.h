@@ -47,6 +47,7 @@ class Connection final : public ConsoleWatcher {
     void guest_is_gone(const std::string& guest);
     void close();
 
+    bool closed() const { return closed_; }
     bool streams() const { return mode_ == Mode::kEvents || mode_ == Mode::kConsole; }
 
     void on_output() override { signal_->raise(); }  // the console's, any thread

@@ -42,7 +42,7 @@ bool Server::may_talk(int fd) const {
 
 void Server::accept() {
     Fd fd(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (!fd.valid()) return;
+    if (!fd.valid()) return rest();
     if (!may_talk(fd.get())) return log_.warning("control: a client of another user was refused");
     if (connections_.size() >= kMostClients) {
         const std::string full =
@@ -53,6 +53,15 @@ void Server::accept() {
     const uint64_t id = ++next_;
     auto connection = std::make_unique<Connection>(loop_, std::move(fd), id, *this);
     if (connection->begin().ok()) connections_.emplace(id, std::move(connection));
+}
+
+// Who waits to be accepted while we have no descriptor for him would have the loop spin.
+void Server::rest() {
+    constexpr Nanoseconds kRest = 200 * kMillisecond;
+    loop_.change(listening_.get(), 0);
+    loop_.after(kRest, [this, alive = std::weak_ptr(alive_)] {
+        if (!alive.expired()) loop_.change(listening_.get(), EPOLLIN);
+    });
 }
 
 void Server::on_closed(uint64_t id) {
@@ -68,7 +77,9 @@ void Server::on_closed(uint64_t id) {
 void Server::on_main(uint64_t id, std::function<void(Connection&)> task) {
     loop_.post([this, alive = std::weak_ptr(alive_), id, task = std::move(task)] {
         if (alive.expired()) return;
-        if (const auto found = connections_.find(id); found != connections_.end()) task(*found->second);
+        const auto found = connections_.find(id);
+        // One that has closed stays for the rest of its loop's round, and nothing is begun with it any more.
+        if (found != connections_.end() && !found->second->closed()) task(*found->second);
     });
 }
 

@@ -36,6 +36,7 @@ class Server final : public EventListener, public ConnectionListener {
 
   private:
     void accept();
+    void rest();
     bool may_talk(int fd) const;
     void attach(uint64_t id, const std::string& guest);
     // `task` on main with the connection, where it is still there then.
