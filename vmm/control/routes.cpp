@@ -65,7 +65,10 @@ void change(Fleet& fleet, const std::string& name, const Request& request, const
 }
 
 void serve_guest(Fleet& fleet, const std::string& name, const Request& request, const Reply& done) {
-    if (request.method == "GET") return done(ok(guest_json(*fleet.show(name))));
+    if (request.method == "GET") {
+        const auto shown = fleet.show(name);
+        return done(shown.ok() ? ok(guest_json(*shown)) : answer_to(shown.error(), Status::kNotFound));
+    }
     if (request.method == "PATCH") return change(fleet, name, request, done);
     if (request.method == "DELETE")
         return fleet.remove(name, [done](const Result<void>& gone) { done(of_verb(gone)); });
@@ -115,6 +118,14 @@ void serve_part(Fleet& fleet, const std::string& name, const std::string& part, 
     done(no_such_path(request));
 }
 
+// Each verb refuses a guest that isn't there in its own words.
+Reply not_found(Reply done) {
+    return [done = std::move(done)](Answer answer) {
+        answer.status = Status::kNotFound;
+        done(std::move(answer));
+    };
+}
+
 }  // namespace
 
 Answer answer_to(const Error& error, Status of_usage) {
@@ -131,8 +142,7 @@ void serve(Fleet& fleet, const Request& request, Reply done) {
         if (request.method == "POST") return create(fleet, request, done);
         return done(no_such_path(request));
     }
-    const auto there = fleet.show(words[1]);
-    if (!there.ok()) return done(answer_to(there.error(), Status::kNotFound));
+    if (!fleet.show(words[1]).ok()) done = not_found(std::move(done));
     if (words.size() == 2) return serve_guest(fleet, words[1], request, done);
     serve_part(fleet, words[1], words[2], request, done);
 }
