@@ -22,7 +22,7 @@ carrel doctor            whether this host can do it, and how fast
 carrel simulate FILE     who gets which CPU when, in virtual time
 
 Exit status of run: 0 powered off, 32 reset, 33 triple fault, 34 kernel panic, 35 wrong use,
-36 timed out, 37 host or KVM failed, 38 ended by the user. See carrel(1).)";
+36 timed out, 37 host or KVM failed, 38 ended by the user, 39 out of memory quota. See carrel(1).)";
 
 // "carrel run" where that was chosen, else "carrel".
 std::string command_of(const CLI::App& app) {
@@ -33,21 +33,6 @@ std::string command_of(const CLI::App& app) {
 std::string help_of(const CLI::App& app) {
     const auto chosen = app.get_subcommands();
     return chosen.empty() ? app.help() : chosen.front()->help("carrel");
-}
-
-std::string no_command(const CLI::App& app) {
-    const auto extras = app.remaining();
-    if (extras.empty())
-        return "no command; write carrel run, carrel host, carrel ctl, carrel top, carrel doctor, carrel "
-               "schema or "
-               "carrel version (see carrel "
-               "--help)";
-    return fmt::format(
-        "'{}' is no command of carrel's; there are run, host, ctl, top, doctor, schema, simulate and version "
-        "(see "
-        "carrel "
-        "--help)",
-        extras.front());
 }
 
 struct Command {
@@ -62,6 +47,23 @@ constexpr Command kCommands[] = {
     {"doctor", carrel::cli::add_doctor},     {"version", carrel::cli::add_version},
     {"guest", carrel::cli::add_guest},
 };
+
+// "run, host and version"
+std::string command_names() {
+    std::string names;
+    for (const Command& command : kCommands) {
+        if (!names.empty()) names += &command == std::end(kCommands) - 1 ? " and " : ", ";
+        names += command.name;
+    }
+    return names;
+}
+
+std::string no_command(const CLI::App& app) {
+    const auto extras = app.remaining();
+    if (extras.empty()) return fmt::format("no command; there are {} (see carrel --help)", command_names());
+    return fmt::format("'{}' is no command of carrel's; there are {} (see carrel --help)", extras.front(),
+                       command_names());
+}
 
 // The one that is named, or all: the others' options would be some hundred resident KiB while a guest runs.
 void add_commands(CLI::App& app, std::string_view named, int& status) {
