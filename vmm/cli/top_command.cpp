@@ -30,24 +30,25 @@ struct TopOptions {
     bool json = false;
 };
 
-// One connection for all readings.
-Result<app::TopSource> source_of(const TopOptions& options) {
+// A connection for each: the host cuts off who says nothing for 30 s, and the next may be an hour away.
+Result<app::TopReading> read(const std::string& path) {
     DirectOpener opener;
+    TRY_ASSIGN(control::Client client, control::Client::connect(opener, path));
+    const auto get = [&client](const std::string& target) {
+        control::Request request;
+        request.method = "GET";
+        request.target = target;
+        return client.call(request);
+    };
+    return app::take_reading(get, SystemClock().now());
+}
+
+Result<app::TopSource> source_of(const TopOptions& options) {
     std::string path = options.socket;
     if (path.empty()) {
         TRY_ASSIGN(path, control::default_socket());
     }
-    TRY_ASSIGN(control::Client connected, control::Client::connect(opener, path));
-    const auto client = std::make_shared<control::Client>(std::move(connected));
-    return app::TopSource([client] {
-        const auto get = [&client](const std::string& target) {
-            control::Request request;
-            request.method = "GET";
-            request.target = target;
-            return client->call(request);
-        };
-        return app::take_reading(get, SystemClock().now());
-    });
+    return app::TopSource([path] { return read(path); });
 }
 
 // Two readings, and what was between them.
