@@ -136,8 +136,6 @@ Result<void> console(const CtlOptions& o) {
     return attach_console(client.fd(), first);
 }
 
-using Action = Result<void> (*)(const CtlOptions&);
-
 CLI::App* add(CLI::App& ctl, const std::shared_ptr<CtlOptions>& options, int& status, const char* name,
               const char* help, std::function<Result<void>(const CtlOptions&)> action) {
     auto* const verb = ctl.add_subcommand(name, help);

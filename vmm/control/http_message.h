@@ -23,9 +23,7 @@ enum class Status : uint16_t {
     kCreated = 201,
     kBadRequest = 400,
     kNotFound = 404,
-    kWrongMethod = 405,
     kConflict = 409,  // it makes no sense in this state
-    kTooLarge = 413,
     kHostFailed = 503,
 };
 

@@ -37,8 +37,6 @@ class ConsoleTranscript final : public ByteSink {
     // As ConsoleHistory's.
     ConsoleHistory::Piece read(uint64_t position, std::span<std::byte> into);
     uint64_t begin() const { return history_.begin(); }
-    uint64_t end() const { return history_.end(); }
-    std::string last_lines(size_t count) const { return history_.last_lines(count); }
 
   private:
     ConsoleHistory history_;
