@@ -105,3 +105,27 @@ TEST_CASE("top: a host that isn't understood is an error, nonsense about a guest
     bad["/guests"] = R"({"guests": [{"name": "../host"}, {"name": "a b\r\nHost: x"}, 7, {}]})";
     CHECK(reading_of(bad)->guests.empty());
 }
+
+TEST_CASE("top: placement is the CPU that is wanted most, and the last move, before and after") {
+    Answers told = answers();
+    told["/host"] = R"({"placement": {"how": "spread", "moves": 3,
+        "cpus": [{"cpu": 0, "guests": 1, "load": {"run": 1000000, "waited": 0}},
+                 {"cpu": 5, "guests": 4, "load": {"run": 700000, "waited": 900000}}],
+        "last": {"guest": "web", "from": "0", "to": "5", "before": {"run": 500000, "waited": 490000}, "after": null}}})";
+    auto reading = reading_of(told);
+    REQUIRE(reading.ok());
+    REQUIRE(reading->placement);
+    const TopPlacement& placement = *reading->placement;
+    CHECK(placement.fullest == 5);
+    CHECK(placement.guests == 4);
+    CHECK(placement.load.waited == 0.9);
+    REQUIRE(placement.last);
+    CHECK(placement.last->before.run == 0.5);
+    CHECK_FALSE(placement.last->after);
+    for (const char* const nonsense :
+         {"7", R"({"cpus": 7, "last": 7})", R"({"cpus": [7], "last": {"after": {}}})"}) {
+        told["/host"] = R"({"placement": )" + std::string(nonsense) + "}";
+        CHECK(reading_of(told).ok());
+    }
+    CHECK_FALSE(reading_of(answers())->placement);
+}

@@ -151,6 +151,20 @@ TEST_CASE("top: those that use most come first, and how many more there are is s
     CHECK(end[22].starts_with("g0 "));
 }
 
+TEST_CASE("top: placement has a line, and another one for the last move") {
+    TopSnapshot top = crowd(300);
+    top.placement = TopPlacement{"spread", 1, {}, 3, 2, {0.5, 0.25}};
+    CHECK(has(top_page(top, {80, 24, 0}),
+              "spread: CPU 3 is wanted most, by 2 guests: 50.0% used 25.0% waited for"));
+    CHECK(top_room(top, {80, 24, 0}) == 15);
+    top.placement->last = TopPlacement::Move{"g\x1b", "3", "4-5", {0.5, 0.5}, TopLoad{1, 0}};
+    check_fits(top, {80, 24, 0});
+    CHECK(has(top_page(top, {120, 24, 0}),
+              "1 moves, last g? from 3 to 4-5: 50.0% used 50.0% waited for, then 100% used"));
+    CHECK(top_room(top, {80, 24, 0}) == 14);
+    CHECK(to_json(top).find("\"after\": {") != std::string::npos);
+}
+
 TEST_CASE("top: what guests are called reaches no terminal as it is") {
     TopReading reading;
     reading.policy = "\x1b[2J";

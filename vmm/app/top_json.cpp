@@ -37,6 +37,23 @@ Json guest(const TopSnapshot::Guest& of) {
                 {"net", number(of.net)}};
 }
 
+Json load(const TopLoad& of) {
+    return Json{{"run", of.run}, {"waited", of.waited}};
+}
+
+Json placement(const TopPlacement& of) {
+    Json json{{"how", of.how},
+              {"moves", of.moves},
+              {"fullest", {{"cpu", of.fullest}, {"guests", of.guests}, {"load", load(of.load)}}}};
+    if (of.last)
+        json["last"] = {{"guest", of.last->guest},
+                        {"from", of.last->from},
+                        {"to", of.last->to},
+                        {"before", load(of.last->before)},
+                        {"after", of.last->after ? load(*of.last->after) : Json(nullptr)}};
+    return json;
+}
+
 }  // namespace
 
 std::string to_json(const TopSnapshot& top) {
@@ -48,6 +65,7 @@ std::string to_json(const TopSnapshot& top) {
                         {"memory", resource(top.memory)},
                         {"disk", resource(top.disk)},
                         {"net", resource(top.net)}};
+    if (top.placement) json["placement"] = placement(*top.placement);
     json["guests"] = Json::array();
     for (const TopSnapshot::Guest& one : top.guests) json["guests"].push_back(guest(one));
     // Names from elsewhere may be no UTF-8: replaced, never thrown.

@@ -30,6 +30,26 @@ std::string resource_line(const char* name, const TopResource& resource, size_t 
                        cell(resource.free()));
 }
 
+std::string load_words(const TopLoad& load) {
+    return fmt::format("{}% used {}% waited for", percent_cell(load.run), percent_cell(load.waited));
+}
+
+void add_placement(std::vector<std::string>& page, const TopPlacement& placement) {
+    page.push_back(fmt::format("{}: CPU {} is wanted most, by {} guests: {}", printable(placement.how),
+                               placement.fullest, placement.guests, load_words(placement.load)));
+    if (!placement.last) return;
+    const TopPlacement::Move& move = *placement.last;
+    page.push_back(fmt::format("{} moves, last {} from {} to {}: {}{}", placement.moves,
+                               printable(move.guest), printable(move.from), printable(move.to),
+                               load_words(move.before),
+                               move.after ? ", then " + load_words(*move.after) : std::string()));
+}
+
+size_t placement_lines(const TopSnapshot& top) {
+    if (!top.placement) return 0;
+    return top.placement->last ? 2 : 1;
+}
+
 void add_head(std::vector<std::string>& page, const TopSnapshot& top, size_t columns) {
     page.push_back(title(top));
     page.push_back(resource_line("CPU", top.cpu, columns, [](auto share) {
@@ -38,14 +58,16 @@ void add_head(std::vector<std::string>& page, const TopSnapshot& top, size_t col
     page.push_back(resource_line("MEM", top.memory, columns, bytes_cell));
     page.push_back(resource_line("DISK", top.disk, columns, bytes_cell));
     page.push_back(resource_line("NET", top.net, columns, bytes_cell));
+    if (top.placement) add_placement(page, *top.placement);
     page.emplace_back();
 }
 
 }  // namespace
 
 size_t top_room(const TopSnapshot& top, const TopView& view) {
-    if (view.rows <= kHeadLines) return 0;
-    const size_t room = view.rows - kHeadLines;
+    const size_t head = kHeadLines + placement_lines(top);
+    if (view.rows <= head) return 0;
+    const size_t room = view.rows - head;
     return top.guests.size() <= room ? room : room - 1;  // a line says how many more there are
 }
 

@@ -9,6 +9,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr double kMillionths = 1e6;
+
 const Json* part(const Json& of, const char* key) {
     if (!of.is_object()) return nullptr;
     const auto found = of.find(key);
@@ -51,6 +53,41 @@ TopResource resource(const Json& host, const char* key, double unit) {
     if (resource.total) *resource.total /= unit;
     if (resource.promised) *resource.promised /= unit;
     return resource;
+}
+
+TopLoad load(const Json& of, const char* key) {
+    const Json* const told = part(of, key);
+    if (told == nullptr) return {};
+    return {number(*told, "run").value_or(0) / kMillionths,
+            number(*told, "waited").value_or(0) / kMillionths};
+}
+
+TopPlacement::Move last_move(const Json& told) {
+    TopPlacement::Move move{
+        text(told, "guest"), text(told, "from"), text(told, "to"), load(told, "before"), {}};
+    const Json* const after = part(told, "after");
+    if (after != nullptr && after->is_object()) move.after = load(told, "after");
+    return move;
+}
+
+std::optional<TopPlacement> placement_of(const Json& host) {
+    const Json* const told = part(host, "placement");
+    if (told == nullptr) return std::nullopt;
+    TopPlacement placement;
+    placement.how = text(*told, "how");
+    placement.moves = count(*told, "moves").value_or(0);
+    if (const Json* const last = part(*told, "last")) placement.last = last_move(*last);
+    const Json* const cpus = part(*told, "cpus");
+    if (cpus == nullptr || !cpus->is_array()) return placement;
+    for (const Json& cpu : *cpus) {
+        const TopLoad its = load(cpu, "load");
+        if (&cpu != &cpus->front() && its.run + its.waited <= placement.load.run + placement.load.waited)
+            continue;
+        placement.fullest = count(cpu, "cpu").value_or(0);
+        placement.guests = count(cpu, "guests").value_or(0);
+        placement.load = its;
+    }
+    return placement;
 }
 
 void read_config(TopGuest& guest, const Json& told) {
@@ -120,7 +157,6 @@ std::optional<TopReading::Guest> read_guest(const TopGet& get, const std::string
 }  // namespace
 
 Result<TopReading> take_reading(const TopGet& get, Nanoseconds now) {
-    constexpr double kMillionths = 1e6;
     TRY_ASSIGN(const Json host, ask(get, "/host"));
     TRY_ASSIGN(const Json list, ask(get, "/guests"));
     TopReading reading{now,
@@ -129,7 +165,8 @@ Result<TopReading> take_reading(const TopGet& get, Nanoseconds now) {
                        resource(host, "memory", 1),
                        resource(host, "disk", 1),
                        resource(host, "net", 1),
-                       {}};
+                       {},
+                       placement_of(host)};
     const Json* const guests = part(list, "guests");
     if (guests == nullptr || !guests->is_array()) return reading;
     for (const Json& one : *guests) {

@@ -62,7 +62,8 @@ TopSnapshot between(const TopReading& before, const TopReading& after) {
     std::map<std::string, const TopReading::Guest*> earlier;
     for (const TopReading::Guest& guest : before.guests) earlier[guest.what.name] = &guest;
     TopSnapshot top{
-        after.time - before.time, after.policy, after.cpu, after.memory, after.disk, after.net, {}};
+        after.time - before.time, after.policy, after.cpu, after.memory, after.disk, after.net, {},
+        after.placement};
     for (const TopReading::Guest& guest : after.guests) {
         const auto found = earlier.find(guest.what.name);
         top.guests.push_back(rates(found == earlier.end() ? unknown : *found->second, guest));

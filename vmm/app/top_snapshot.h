@@ -38,6 +38,26 @@ struct TopCounters {
     std::optional<uint64_t> disk_bytes, net_bytes;
 };
 
+// A share of one CPU that was used, and one that was waited for.
+struct TopLoad {
+    double run = 0, waited = 0;
+};
+
+// Which host CPUs the guests run on.
+struct TopPlacement {
+    struct Move {
+        std::string guest, from, to;
+        TopLoad before;
+        std::optional<TopLoad> after;
+    };
+    std::string how;
+    uint64_t moves = 0;
+    std::optional<Move> last;
+    // The host's CPU that is wanted most.
+    uint64_t fullest = 0, guests = 0;
+    TopLoad load;
+};
+
 struct TopReading {
     struct Guest {
         TopGuest what;
@@ -48,6 +68,7 @@ struct TopReading {
     std::string policy;
     TopResource cpu, memory, disk, net;
     std::vector<Guest> guests;
+    std::optional<TopPlacement> placement;  // none: the host's kernel decides
 };
 
 struct TopSnapshot {
@@ -60,6 +81,7 @@ struct TopSnapshot {
     std::string policy;
     TopResource cpu, memory, disk, net;
     std::vector<Guest> guests;  // those that use most first
+    std::optional<TopPlacement> placement;
 };
 
 // A guest that has begun anew between the two has no rates yet.

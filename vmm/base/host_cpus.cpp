@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -13,6 +14,14 @@ namespace {
 bool usable(cpu_set_t& set) {
     CPU_ZERO(&set);
     return ::sched_getaffinity(0, sizeof set, &set) == 0;
+}
+
+cpu_set_t set_of(std::span<const uint32_t> cpus) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const uint32_t cpu : cpus)
+        if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+    return set;
 }
 
 }  // namespace
@@ -34,12 +43,24 @@ Result<void> check_cpus_usable(std::span<const uint32_t> cpus, const char* key) 
 
 Result<void> keep_to_cpus(std::span<const uint32_t> cpus, const char* key) {
     TRY(check_cpus_usable(cpus, key));
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const uint32_t cpu : cpus)
-        if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+    const cpu_set_t set = set_of(cpus);
     if (::sched_setaffinity(0, sizeof set, &set) == 0) return {};
     return os_error(errno, std::string(key) + ": cannot keep to these CPUs");
+}
+
+std::vector<uint32_t> usable_cpus(std::span<const uint32_t> cpus) {
+    std::vector<uint32_t> found;
+    cpu_set_t set;
+    if (!usable(set)) return found;
+    for (uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+        if (CPU_ISSET(cpu, &set) && (cpus.empty() || std::ranges::find(cpus, cpu) != cpus.end()))
+            found.push_back(cpu);
+    return found;
+}
+
+void keep_thread_to_cpus(int32_t thread, std::span<const uint32_t> cpus) {
+    const cpu_set_t set = set_of(cpus);
+    (void)::sched_setaffinity(thread, sizeof set, &set);
 }
 
 }  // namespace carrel

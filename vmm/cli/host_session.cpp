@@ -61,6 +61,9 @@ Result<void> HostSession::set_up() {
     TRY(host_->start_scheduler(
         {.cpus = count_usable_cpus(config_.host.cpus), .policy = config_.host.policy, .far = isolate_}));
     if (isolate_) host_->fleet().make_guests_by(isolate::factory({.level = level_}));
+    if (config_.host.placement != Placement::kNone)
+        placement_ = std::make_unique<GuestPlacement>(host_->fleet(), host_->io(), config_.host.placement,
+                                                      usable_cpus(config_.host.cpus));
     TRY_ASSIGN(server_, control::Server::create(*main_loop_, opener_, socket_, *host_, log_));
     TRY(host_->start());
     host_->post([this] { create_next(); });
@@ -128,6 +131,7 @@ void HostSession::ask_to_end() {
 
 int HostSession::refuse(const Error& error) {
     server_.reset();
+    placement_.reset();
     host_.reset();
     say(error.sentence());
     return exit_status(error);

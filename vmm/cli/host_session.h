@@ -10,6 +10,7 @@
 #include "vmm/base/spawner.h"
 #include "vmm/config/fleet_json.h"
 #include "vmm/control/server.h"
+#include "vmm/host/guest_placement.h"
 #include "vmm/host/host.h"
 
 namespace carrel::cli {
@@ -46,9 +47,10 @@ class HostSession {
     std::unique_ptr<EventLoop> main_loop_;
     Fd signals_;
     std::unique_ptr<Host> host_;
-    std::unique_ptr<control::Server> server_;  // goes before the host
-    size_t created_ = 0;                       // the io thread's: of config_.guests
-    bool asked_ = false;                       // to end
+    std::unique_ptr<GuestPlacement> placement_;  // goes before the host, as the next does
+    std::unique_ptr<control::Server> server_;
+    size_t created_ = 0;  // the io thread's: of config_.guests
+    bool asked_ = false;  // to end
     std::optional<Error> failure_;
 };
 

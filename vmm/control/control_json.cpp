@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "vmm/config/machine_json.h"
+#include "vmm/host/guest_placement.h"
+#include "vmm/model/config_text.h"
 
 namespace carrel::control {
 namespace {
@@ -62,6 +64,35 @@ Json tree(const MemoryReport::Swap& swap) {
     return json;
 }
 
+Json tree(const sched::MeasuredLoad& load) {
+    return {{"run", load.run}, {"waited", load.waited}};
+}
+
+Json tree(const GuestPlacement::Move& move) {
+    return {{"from", cpu_list_text(move.from)},
+            {"to", cpu_list_text(move.to)},
+            {"before", tree(move.before)},
+            {"after", move.after ? tree(*move.after) : Json(nullptr)}};
+}
+
+Json tree(const GuestPlacement& placement) {
+    Json json{{"how", to_text(placement.how())}, {"moves", placement.moves()}, {"cpus", Json::array()}};
+    for (const auto& [id, cpu] : placement.cpus())
+        json["cpus"].push_back({{"cpu", id}, {"guests", cpu.guests}, {"load", tree(cpu.load)}});
+    const GuestPlacement::Guest* const guest = placement.guest(placement.last_moved());
+    if (guest != nullptr && guest->last) {
+        json["last"] = tree(*guest->last);
+        json["last"]["guest"] = placement.last_moved();
+    }
+    return json;
+}
+
+Json tree(const GuestPlacement::Guest& guest, const sched::CpuList& cpus) {
+    Json json{{"cpus", cpu_list_text(cpus)}, {"moves", guest.moves}, {"load", tree(guest.load)}};
+    if (guest.last) json["last"] = tree(*guest.last);
+    return json;
+}
+
 template <class Number>
 Json row(Number total, Number promised) {
     return {{"total", total}, {"promised", promised}, {"free", total - promised}};
@@ -96,7 +127,7 @@ std::string guests_json(const std::vector<GuestInfo>& guests) {
     return line({{"guests", std::move(all)}});
 }
 
-std::string stats_json(const std::string& name, const GuestStats& stats) {
+std::string stats_json(const std::string& name, const GuestStats& stats, const GuestPlacement* placement) {
     Json json{{"name", name}, {"time", stats.time}, {"up", stats.up}, {"restarts", stats.restarts}};
     const MachineStatistics& machine = stats.machine;
     if (stats.io) json["io"] = *stats.io;
@@ -115,11 +146,14 @@ std::string stats_json(const std::string& name, const GuestStats& stats) {
         json["balloon"] = {{"target", machine.balloon->target},
                            {"held", machine.balloon->held},
                            {"released", machine.balloon->released}};
+    if (const auto* const placed = placement != nullptr ? placement->guest(name) : nullptr)
+        json["placement"] = tree(*placed, placement->cpus_of(name));
     return line(json);
 }
 
 // CPUs in millionths of one, all else in bytes (a second). A total of 0: nobody has said how much there is.
-std::string host_json(const HostAccount& account, std::optional<Policy> policy) {
+std::string host_json(const HostAccount& account, std::optional<Policy> policy,
+                      const GuestPlacement* placement) {
     const HostResources& total = account.total();
     const HostResources& promised = account.promised();
     Json json{{"guests", account.guests()},
@@ -128,6 +162,7 @@ std::string host_json(const HostAccount& account, std::optional<Policy> policy) 
               {"disk", {{"total", total.disk}, {"promised", promised.disk}}},
               {"net", {{"total", total.net}, {"promised", promised.net}}}};
     if (policy) json["policy"] = policy_name(*policy);
+    if (placement != nullptr) json["placement"] = tree(*placement);
     return line(json);
 }
 

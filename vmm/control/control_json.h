@@ -12,8 +12,10 @@ std::string error_json(const Error& error);  // {"what": …, "advice": …}
 std::string event_json(const GuestEvent& event);
 std::string guest_json(const GuestInfo& guest);
 std::string guests_json(const std::vector<GuestInfo>& guests);
-std::string stats_json(const std::string& name, const GuestStats& stats);
-std::string host_json(const HostAccount& account, std::optional<Policy> policy);
+// `placement`: null where the host's kernel decides.
+std::string stats_json(const std::string& name, const GuestStats& stats, const GuestPlacement* placement);
+std::string host_json(const HostAccount& account, std::optional<Policy> policy,
+                      const GuestPlacement* placement);
 // {"policy": "fcfs"}
 Result<Policy> policy_from_json(const std::string& text);
 

@@ -48,7 +48,7 @@ void create(Fleet& fleet, const Request& request, const Reply& done) {
 void serve_host(Fleet& fleet, const std::vector<std::string>& words, const Request& request,
                 const Reply& done) {
     if (words.size() == 1 && request.method == "GET")
-        return done(ok(host_json(fleet.account(), fleet.policy())));
+        return done(ok(host_json(fleet.account(), fleet.policy(), fleet.placement())));
     if (words.size() == 2 && words[1] == "policy" && request.method == "PUT") {
         const auto policy = policy_from_json(request.body);
         if (!policy.ok()) return done(answer_to(policy.error(), Status::kBadRequest));
@@ -101,8 +101,9 @@ bool serve_verb(Fleet& fleet, const std::string& name, const std::string& verb, 
 void serve_part(Fleet& fleet, const std::string& name, const std::string& part, const Request& request,
                 const Reply& done) {
     if (request.method == "GET" && part == "stats") {
-        return fleet.stats(name, [done, name](const Result<GuestStats>& stats) {
-            done(stats.ok() ? ok(stats_json(name, *stats)) : answer_to(stats.error(), Status::kNotFound));
+        return fleet.stats(name, [&fleet, done, name](const Result<GuestStats>& stats) {
+            done(stats.ok() ? ok(stats_json(name, *stats, fleet.placement()))
+                            : answer_to(stats.error(), Status::kNotFound));
         });
     }
     if (request.method == "GET" && part == "console") {

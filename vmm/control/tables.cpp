@@ -61,6 +61,34 @@ std::string size_row(const Json& json, const char* key) {
                        text("free"));
 }
 
+// "50% used, 49% waited for"
+std::string load_words(const Json& load) {
+    const auto text = [&](const char* what) {
+        return fmt::format("{:.0f}%", static_cast<double>(number(load, what)) * 100 / kWholeCpu);
+    };
+    return text("run") + " used, " + text("waited") + " waited for";
+}
+
+std::string move_words(const Json& move) {
+    const std::string after =
+        part(move, "after").is_object() ? "; then " + load_words(part(move, "after")) : std::string();
+    return fmt::format("from CPU {} to {}: {}{}", word(move, "from"), word(move, "to"),
+                       load_words(part(move, "before")), after);
+}
+
+std::string placement_table(const Json& host) {
+    const Json placement = part(host, "placement");
+    if (placement.empty()) return {};
+    std::string text =
+        fmt::format("placement {}, {} moves so far\n", word(placement, "how"), number(placement, "moves"));
+    for (const Json& cpu : list(placement, "cpus"))
+        text += fmt::format("  CPU {:<4} {:>4} guests, {}\n", number(cpu, "cpu"), number(cpu, "guests"),
+                            load_words(part(cpu, "load")));
+    if (const Json last = part(placement, "last"); !last.empty())
+        text += fmt::format("  last {}, {}\n", word(last, "guest"), move_words(last));
+    return text;
+}
+
 std::string seconds(int64_t nanoseconds) {
     return fmt::format("{:.3f}", static_cast<double>(nanoseconds) / 1e9);
 }
@@ -95,7 +123,7 @@ std::string host_table(const std::string& json) {
     text += fmt::format("\n{:<10}{:>14}{:>14}{:>14}\n", "", "R_total", "sum of R_i", "R_free");
     if (!host.is_object()) return text;
     return text + share_row(host, "cpu") + size_row(host, "memory") + size_row(host, "disk") +
-           size_row(host, "net");
+           size_row(host, "net") + placement_table(host);
 }
 
 std::string stats_text(const std::string& json) {
@@ -116,6 +144,11 @@ std::string stats_text(const std::string& json) {
     for (const Json& net : list(stats, "nets"))
         text += fmt::format("{}: {} frames in, {} out\n", word(net, "device"), word(net, "received"),
                             word(net, "sent"));
+    if (const Json placed = part(stats, "placement"); !placed.empty()) {
+        text += fmt::format("on CPU {}, moved {} times", word(placed, "cpus"), number(placed, "moves"));
+        if (const Json last = part(placed, "last"); !last.empty()) text += "; last " + move_words(last);
+        text += "\n";
+    }
     return text;
 }
 

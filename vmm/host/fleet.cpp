@@ -185,6 +185,11 @@ void Fleet::on_change(const FleetGuest& guest, GuestEvent::Kind kind, const std:
     if (kind == GuestEvent::Kind::kEnded || kind == GuestEvent::Kind::kCreated) end_if_quiet();
 }
 
+void Fleet::tell_moved(const std::string& name, const std::string& detail) {
+    if (const auto found = guests_.find(name); found != guests_.end())
+        tell(name, GuestEvent::Kind::kMoved, found->second->state(), detail);
+}
+
 void Fleet::tell(const std::string& guest, GuestEvent::Kind kind, GuestState state,
                  const std::string& detail) {
     ++events_;

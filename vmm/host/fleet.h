@@ -13,6 +13,8 @@
 
 namespace carrel {
 
+class GuestPlacement;
+
 // From what a guest's configuration is to what it shall be, checked whole; decided in one step with it.
 // `fixed`: it has a machine, of which not all may change.
 using GuestEdit = std::function<Result<MachineConfig>(const MachineConfig& now, bool fixed)>;
@@ -70,6 +72,10 @@ class Fleet final : public GuestListener {
     // Before the first guest. It outlives them.
     void lease_from(sched::LeaseSource& leases) { services_.leases = &leases; }
     void schedule(sched::Scheduler& scheduler) { services_.scheduler = &scheduler; }
+    // Before the first guest; until forgotten with null. Which host CPUs they run on.
+    void place_by(const GuestPlacement* placement) { placement_ = placement; }
+    const GuestPlacement* placement() const { return placement_; }  // null: the host's kernel decides
+    void tell_moved(const std::string& name, const std::string& detail);
     // One that is opened and loaded here and now, and has the process to itself (`carrel run`).
     Result<Guest*> add(const MachineConfig& config, std::function<void(const GuestReport&)> on_finished);
     void check_memory();
@@ -92,6 +98,7 @@ class Fleet final : public GuestListener {
     HostAccount account_;
     GuestFactory factory_ = Guest::create_absent;
     std::map<std::string, std::unique_ptr<FleetGuest>> guests_;
+    const GuestPlacement* placement_ = nullptr;
     std::vector<EventListener*> listeners_;
     uint64_t events_ = 0;
     std::function<void()> when_quiet_;  // set: the process is about to end

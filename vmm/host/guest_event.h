@@ -23,6 +23,7 @@ struct GuestEvent {
         kEnded,
         kChanged,  // by set
         kDeleted,
+        kMoved,  // to other host CPUs
     };
     uint64_t number = 0;   // in the host, from 1, none is left out
     Nanoseconds time = 0;  // since 1970
@@ -33,8 +34,9 @@ struct GuestEvent {
 };
 
 constexpr const char* event_name(GuestEvent::Kind kind) {
-    constexpr const char* kNames[] = {"loading",  "created",  "started",   "paused", "resumed", "held",
-                                      "released", "stopping", "restarted", "ended",  "changed", "deleted"};
+    constexpr const char* kNames[] = {"loading", "created",  "started",  "paused",    "resumed",
+                                      "held",    "released", "stopping", "restarted", "ended",
+                                      "changed", "deleted",  "moved"};
     return kNames[static_cast<unsigned>(kind)];
 }
 

@@ -31,6 +31,8 @@ class Host {
 
     // Its guests: on the io thread once that runs.
     Fleet& fleet() { return fleet_; }
+    // The loop of its io thread, for what works there; not before start().
+    EventLoop& io() { return *io_; }
     // Its guests are kept to their shares of so many host CPUs. Before the first guest.
     Result<void> start_scheduler(const sched::Scheduler::Options& options);
     // Starts the io thread.

@@ -239,7 +239,8 @@ Result<ConsoleEnds> IsolatedGuest::console_ends() {
 void IsolatedGuest::on_news(News news) {
     switch (news.kind) {
         case GuestEvent::Kind::kChanged:  // told when it was decided
-        case GuestEvent::Kind::kDeleted: return;
+        case GuestEvent::Kind::kDeleted:
+        case GuestEvent::Kind::kMoved: return;
         case GuestEvent::Kind::kEnded:
             said_ = news.end.value_or(MachineEnd{});
             if (news.stats) past_ = std::move(*news.stats);

@@ -174,7 +174,7 @@ std::vector<PlacementStep> unpack(const PlacedGuests& guests) {
     const CpuLoads now = loads_of(guests);
     if (!crowded(now)) return {};
     const PlacedGuests plan = packed(guests, kCrowded, kWholeCpu, true);
-    if (excess(loads_of(plan)) <= excess(now) - kGain / 2) return steps(guests, plan, now);
+    if (excess(loads_of(plan)) <= excess(now) - (kCrowded - kWholeCpu)) return steps(guests, plan, now);
     const auto step = relieve(guests);
     return step ? std::vector{*step} : std::vector<PlacementStep>{};
 }

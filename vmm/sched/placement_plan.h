@@ -47,8 +47,9 @@ struct PlacementStep {
 
 // More load than this, and a CPU is crowded: waiting for it isn't chance any more.
 inline constexpr CpuShare kCrowded = kWholeCpu * 105 / 100;
-// What a move must win on the more loaded of its two CPUs.
-inline constexpr CpuShare kGain = kWholeCpu / 10;
+// What a move must win on the more loaded of its two CPUs: more than a second's measurement is off on a busy
+// host.
+inline constexpr CpuShare kGain = kWholeCpu / 4;
 // Guests are packed onto a CPU that isn't fuller than this then.
 inline constexpr CpuShare kComfort = kWholeCpu * 85 / 100;
 
