@@ -55,7 +55,7 @@ struct SwapRig : QuotaRig {
             ::pread(sink.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(kPageSize);
         return read && bytes == content(number);
     }
-    MemoryReport::Swap swap() const { return *service().report().swap; }
+    SwapReport swap() const { return *service().report().swap; }
     Fd file;
 };
 

@@ -57,7 +57,7 @@ std::string told_text(const BalloonReport& balloon) {
     return told;
 }
 
-std::string swap_text(const MemoryReport::Swap& swap) {
+std::string swap_text(const SwapReport& swap) {
     return fmt::format("swap: {} KiB of its memory in {} KiB of the file; {} pages went out, {} came back",
                        swap.swapped / kKiB, swap.used / kKiB, swap.outs, swap.ins);
 }

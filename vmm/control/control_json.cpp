@@ -54,7 +54,7 @@ Json tree(const InterfaceTraffic& net) {
 }
 
 // In bytes, but for what came and went: pages.
-Json tree(const MemoryReport::Swap& swap) {
+Json tree(const SwapReport& swap) {
     Json json{{"size", swap.size},
               {"used", swap.used},
               {"swapped", swap.swapped},

@@ -52,7 +52,7 @@ void code(Codec& codec, BalloonReport& balloon) {
 }
 
 template <class Codec>
-void code(Codec& codec, MemoryReport::Swap& swap) {
+void code(Codec& codec, SwapReport& swap) {
     auto& [size, used, swapped, ins, outs, trouble] = swap;
     code_each(codec, size, used, swapped, ins, outs, trouble);
 }

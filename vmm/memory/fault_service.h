@@ -61,23 +61,25 @@ class MemoryListener {
     virtual void on_memory_enough() = 0;  // after on_memory_short(): nothing is denied any more
 };
 
+// In bytes, but for the last two numbers.
+struct SwapReport {
+    uint64_t size = 0;           // of the file, at most
+    uint64_t used = 0;           // of it
+    uint64_t swapped = 0;        // of the guest's memory
+    uint64_t ins = 0, outs = 0;  // pages that came and went
+    std::string trouble;         // why nothing comes or goes now; else empty
+};
+
 // In bytes.
 struct MemoryReport {
     uint64_t limit = 0;
     uint64_t charged = 0;
     uint64_t peak = 0;
-    uint64_t denials = 0;  // faults that were refused
-    bool near = false;     // seven eighths have been in use, and still three quarters are
-    bool held = false;     // between on_memory_short() and on_memory_enough()
-    bool stuck = false;    // between on_memory_stuck() and on_memory_enough()
-    struct Swap {
-        uint64_t size = 0;           // of the file, at most
-        uint64_t used = 0;           // of it
-        uint64_t swapped = 0;        // of the guest's memory
-        uint64_t ins = 0, outs = 0;  // pages that came and went
-        std::string trouble;         // why nothing comes or goes now; else empty
-    };
-    std::optional<Swap> swap;
+    uint64_t denials = 0;            // faults that were refused
+    bool near = false;               // seven eighths have been in use, and still three quarters are
+    bool held = false;               // between on_memory_short() and on_memory_enough()
+    bool stuck = false;              // between on_memory_stuck() and on_memory_enough()
+    std::optional<SwapReport> swap;  // none: it has no file
 };
 
 // Any thread.
