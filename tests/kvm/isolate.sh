@@ -24,11 +24,20 @@ ends_alone() { # SIGNAL WORDS: b's process dies of it, is told of and leaves its
     pid=$(process_of b) && [[ $(wc -w <<<"$pid") == 1 ]] || return 1
     ctl console b --once >"$scratch/before"
     kill "-$1" "$pid"
-    state_is b ended && ctl show b | grep "can't go on: its process was ended by signal.*$2" || return 1
+    state_is b ended || return 1
+    ctl show b | tee "$scratch/shown" && grep -q "can't go on: its process was ended by signal.*$2" "$scratch/shown" || return 1
     ctl console b --once | cmp - "$scratch/before" || return 1
     [[ -z $(process_of b) ]] || return 1
     (sleep 0.5; printf 'echo alive %s\n' "$1"; sleep 2) | timeout 10 "$CARREL" ctl --socket "$socket" console a >"$scratch/out"
-    grep -aqx "alive $1.*" "$scratch/out" && ctl start b && state_is b running && ctl stats b | grep -qE '^0 +[0-9]+ '
+    says a "^alive $1" && ctl start b && state_is b running && has_figures b
+}
+has_figures() { # NAME: its vCPU's thread has begun
+    for _ in {1..100}; do
+        ctl stats "$1" | grep -qE '^0 +[0-9]+ ' && return 0
+        sleep 0.1
+    done
+    ctl stats "$1"
+    return 1
 }
 check 'isolate: SIGKILL ends one guest' ends_alone KILL Killed
 check 'isolate: SIGSEGV ends one guest' ends_alone SEGV 'Segmentation fault'

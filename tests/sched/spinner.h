@@ -22,19 +22,19 @@ namespace carrel::sched {
 
 class Spinner final : public ScheduledVcpu, private LeaseVcpu {
   public:
-    Spinner(Scheduler& scheduler, GuestId guest) : scheduler_(scheduler) {
+    Spinner(LeaseSource& leases, GuestId guest) : leases_(leases) {
         install_handler();
-        auto place = scheduler.add_vcpu(guest, *this);
+        auto place = leases.add_vcpu(guest, *this);
         REQUIRE(place.ok());
         place_ = *place;
-        lease_ = std::make_unique<LeaseHolder>(scheduler.board(), place_, static_cast<LeaseVcpu&>(*this));
+        lease_ = std::make_unique<LeaseHolder>(leases.board(), place_, static_cast<LeaseVcpu&>(*this));
         thread_ = std::thread([this] { run(); });
     }
     ~Spinner() override {
         stopped_ = true;
         kick();
         thread_.join();
-        scheduler_.remove_vcpu(place_);
+        leases_.remove_vcpu(place_);
     }
 
     // From now on it is as a vCPU after HLT, or goes on as after an interrupt.
@@ -52,7 +52,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
     }
     Nanoseconds cpu() const { return cpu_; }
     Nanoseconds longest_hold() const { return longest_hold_; }
-    Nanoseconds waited() { return scheduler_.waited_for_quota(place_); }
+    Nanoseconds waited() { return leases_.waited_for_quota(place_); }
 
     int thread() const { return tid_; }  // gettid(2); 0: it hasn't begun
 
@@ -104,7 +104,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
     void on_hold() override {}
     void on_held(Nanoseconds time) override { longest_hold_ = std::max<Nanoseconds>(longest_hold_, time); }
 
-    Scheduler& scheduler_;
+    LeaseSource& leases_;
     uint32_t place_ = 0;
     std::atomic<int> tid_{0};
     std::atomic<bool> kicked_{true};

@@ -61,7 +61,8 @@ bool MessageSocket::take_one() {
     return true;
 }
 
-// There is room for one descriptor; the kernel closes what is sent beyond that.
+// One descriptor may come along. The kernel rounds the room for it up, so there may be more, which are
+// closed.
 ssize_t MessageSocket::receive(Fd& with) {
     alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int))> control{};
     iovec bytes{buffer_.get(), kMost};
@@ -72,9 +73,11 @@ ssize_t MessageSocket::receive(Fd& with) {
     message.msg_controllen = control.size();
     const ssize_t count = ::recvmsg(fd_.get(), &message, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
     const cmsghdr* const header = count < 0 ? nullptr : CMSG_FIRSTHDR(&message);
-    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    if (header == nullptr || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
+        return count;
+    for (size_t at = CMSG_LEN(0); at + sizeof(int) <= header->cmsg_len; at += sizeof(int)) {
         int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        std::memcpy(&fd, control.data() + at, sizeof fd);
         with.reset(fd);
     }
     return count;

@@ -60,9 +60,9 @@ void Bells::count_ring(int bell) {
 // True: some aren't listened to.
 bool Bells::listen_again(Nanoseconds now) {
     MutexLock lock(mutex_);
-    if (now - second_ < kSecond)
+    if (now - window_ < kWindow)
         return std::ranges::any_of(bells_, [](const auto& one) { return one.second.ignored; });
-    second_ = now;
+    window_ = now;
     for (auto& [fd, bell] : bells_) {
         if (bell.ignored) (void)watch(fd);
         bell = Bell{};

@@ -15,9 +15,10 @@ namespace carrel::sched {
 // Threads: any; wait() the scheduler's.
 class Bells {
   public:
-    // A process has a report for each lease, so this is a hundred vCPUs'. One that rings more often isn't
-    // listened to for the rest of the second; its reports are found each kMillisecond then.
-    static constexpr uint32_t kMostRings = 50'000;
+    // A vCPU has something to report each lease, so some ten of them ring as often. Who rings more isn't
+    // listened to for the rest of the window; his reports are found each kMillisecond then.
+    static constexpr uint32_t kMostRings = 2'000;
+    static constexpr Nanoseconds kWindow = 100 * kMillisecond;
 
     static Result<Bells> create();
     Bells(Bells&& other) noexcept : epoll_(std::move(other.epoll_)) {}
@@ -30,7 +31,7 @@ class Bells {
 
   private:
     struct Bell {
-        uint32_t rings = 0;  // in this second
+        uint32_t rings = 0;  // in this window
         bool ignored = false;
     };
     explicit Bells(Fd epoll) : epoll_(std::move(epoll)) {}
@@ -41,7 +42,7 @@ class Bells {
     Fd epoll_;
     Mutex mutex_;
     std::map<int, Bell> bells_ GUARDED_BY(mutex_);
-    Nanoseconds second_ GUARDED_BY(mutex_) = 0;  // when it began
+    Nanoseconds window_ GUARDED_BY(mutex_) = 0;  // when it began
 };
 
 }  // namespace carrel::sched
