@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "vmm/base/host_cpus.h"
 #include "vmm/model/config_text.h"
 
@@ -10,12 +12,13 @@ namespace {
 
 using sched::MeasuredLoad;
 
-// Of a vCPU's time between two looks; nothing where that is too short to tell.
+// Of a vCPU's time between two looks; nothing where that is too short to tell, or can't be (another process
+// says it).
 void add_share(std::optional<MeasuredLoad>& sum, Nanoseconds wall, Nanoseconds run, Nanoseconds waited) {
-    if (wall < GuestPlacement::kRound / 2) return;
+    if (wall < GuestPlacement::kRound / 2 || wall > 1000 * GuestPlacement::kRound) return;
     if (!sum) sum.emplace();
-    sum->run += run * kWholeCpu / wall;
-    sum->waited += waited * kWholeCpu / wall;
+    sum->run += std::clamp<Nanoseconds>(run, 0, wall) * kWholeCpu / wall;
+    sum->waited += std::clamp<Nanoseconds>(waited, 0, wall) * kWholeCpu / wall;
 }
 
 CpuShare percent(CpuShare share) {

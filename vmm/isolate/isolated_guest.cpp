@@ -5,7 +5,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <utility>
 
 #include "vmm/base/check.h"
@@ -30,6 +32,21 @@ Result<void> check_isolated(const MachineConfig& config) {
     }
     CHECK(config.cpus <= CommonMemory::kMostVcpus);
     return {};
+}
+
+// Figures are a process's word, but sums of them must be numbers, and who acts upon a thread (--placement)
+// must not be led to another's.
+void check_figures(GuestStats& stats, pid_t process, uint32_t vcpus) {
+    constexpr Nanoseconds kMost = INT64_MAX / 16;
+    if (stats.vcpus.size() > vcpus) stats.vcpus.resize(vcpus);
+    for (VcpuStats& vcpu : stats.vcpus) {
+        if (!vcpu.sample) continue;
+        auto& [wall, run, quota, host_cpu, memory, halted, paused] = vcpu.sample->times;
+        for (Nanoseconds* const part : {&wall, &run, &quota, &host_cpu, &memory, &halted, &paused})
+            *part = std::clamp<Nanoseconds>(*part, 0, kMost);
+        const int32_t thread = vcpu.sample->thread;
+        if (thread <= 0 || ::tgkill(process, thread, 0) != 0) vcpu.sample.reset();
+    }
 }
 
 }  // namespace
@@ -221,12 +238,15 @@ void IsolatedGuest::stats(std::function<void(Result<GuestStats>)> done) {
     }
     Order order;
     order.what = Order::What::kStats;
-    link_->give(std::move(order), [io, done = std::move(done)](Result<Answer> answer) {
-        if (!answer.ok()) return done(std::move(answer).error());
-        if (!answer->stats) return done(host_error("the guest's process gave no figures"));
-        answer->stats->io = io;
-        done(std::move(*answer->stats));
-    });
+    link_->give(std::move(order),
+                [this, alive = std::weak_ptr(alive_), io, done = std::move(done)](Result<Answer> answer) {
+                    if (!answer.ok()) return done(std::move(answer).error());
+                    if (!answer->stats) return done(host_error("the guest's process gave no figures"));
+                    answer->stats->io = io;
+                    if (alive.expired() || !link_) return done(host_error("the guest has gone"));
+        check_figures(*answer->stats, link_->pid(), config_.cpus);
+                    done(std::move(*answer->stats));
+                });
 }
 
 Result<ConsoleEnds> IsolatedGuest::console_ends() {
@@ -244,6 +264,7 @@ void IsolatedGuest::on_news(News news) {
         case GuestEvent::Kind::kEnded:
             said_ = news.end.value_or(MachineEnd{});
             if (news.stats) past_ = std::move(*news.stats);
+            past_.vcpus.clear();  // they have gone
             return link_->expect_exit();
         default: break;
     }
