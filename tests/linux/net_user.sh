@@ -1,7 +1,7 @@
 #!/bin/bash
 # --net user: a stock kernel behind passt gets its address by DHCP, reaches the host and is reached through a forwarded port;
 # passt is killed, and traffic goes on with the next one. --net switch: two interfaces of the same guest, each in a network
-# namespace of its own, talk to each other. (Two guests in one process: `carrel run` has one; tests/backends has many ports.)
+# namespace of its own, talk to each other. (Two guests of one process: switch.sh.)
 set -uo pipefail
 # shellcheck source=tests/linux/lib.bash
 . "$(dirname "$0")/lib.bash"
