@@ -14,11 +14,7 @@ Json either(Json one, Json other) {
 }
 
 Json array_of(Json item) {
-    Json schema;
-    schema["type"] = "array";
-    schema["items"] = std::move(item);
-    schema["maxItems"] = kMostItems;
-    return schema;
+    return Json{{"type", "array"}, {"items", std::move(item)}, {"maxItems", kMostItems}};
 }
 
 Json text_like(const char* pattern) {
@@ -56,11 +52,7 @@ Json of_type(KeyType type, const char* form) {
 }
 
 Json object_of(Json properties) {
-    Json schema;
-    schema["type"] = "object";
-    schema["properties"] = std::move(properties);
-    schema["additionalProperties"] = false;
-    return schema;
+    return Json{{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
 }
 
 Json described(Json schema, std::string description, bool live) {
