@@ -66,8 +66,14 @@ TEST_CASE("fleet: a host and its guests are read back as they were written") {
     test::RandomConfig random(1);
     for (int round = 0; round < 20; ++round) {
         FleetConfig fleet;
-        fleet.host =
-            HostConfig{{0, 1, 2, 5}, kGiB, 3 * kWholeCpu / 2, kWholeCpu, Policy::kSjf, Placement::kPack};
+        fleet.host = HostConfig{{0, 1, 2, 5},
+                                kGiB,
+                                3 * kWholeCpu / 2,
+                                kWholeCpu,
+                                RateConfig{100 * kMiB, 500, {}},
+                                RateConfig{kMiB, 9, {}},
+                                Policy::kSjf,
+                                Placement::kPack};
         for (int i = 0; i < 5; ++i) {
             fleet.guests.push_back(random.machine());
             fleet.guests.back().name = "g" + std::to_string(i);
@@ -101,8 +107,11 @@ TEST_CASE("fleet: what is wrong is told with the guest's number") {
     CHECK(refusal(R"({"guest": [], "host": {}})").find("did you mean 'guests'?") != std::string::npos);
     CHECK(refusal(R"({"host": {"cpu-overcommit": "50%"}})")
               .starts_with("f.json: host.cpu-overcommit: 50% is not"));
-    CHECK(refusal(R"({"host": {"policy": "best"}})").starts_with("f.json: host.policy: 'best' is no policy"));
-    CHECK(refusal(R"({"host": {"placement": "x"}})").starts_with("f.json: host.placement: 'x' is none of"));
+    CHECK(refusal(R"({"host": {"disk-bps": "0"}})").starts_with("f.json: host.disk-bps: bps=0 is not"));
+    CHECK(refusal(R"({"host": {"net-ops": "many"}})").starts_with("f.json: host.net-ops: ops=many is not"));
+    CHECK(refusal(R"({"host": {"policy": "best"}}).starts_with("f.json: host.policy: 'best' is no policy"));
+    CHECK(refusal(R"({"host": {"placement": "x"}})")
+              .starts_with("f.json: host.placement: 'x' is none of"));
     CHECK(refusal(R"({"host": {"cpus": "3-1"}})").starts_with("f.json: host.cpus: '3-1'"));
 }
 

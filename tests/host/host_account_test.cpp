@@ -71,6 +71,65 @@ TEST_CASE("account: disks and networks are refused only where somebody has said 
     CHECK(small_net.promised() == HostResources{});
 }
 
+TEST_CASE(
+    "account: where a total is said, a guest without a limit is refused, and a rate is checked when it is "
+    "set") {
+    HostConfig said;
+    said.cpus = {0, 1};
+    said.memory = 1024 * kMiB;
+    said.disk.bytes = 100 * kMiB;
+    said.disk.operations = 1000;
+    said.net.bytes = 10 * kMiB;
+    said.net.operations = 500;
+    HostAccount account(HostResources::of(said));
+    MachineConfig busy = guest("a", kMiB);
+    CHECK(account.admit(guest("without", kMiB)).ok());
+    busy.disks.push_back({});
+    CHECK(account.admit(busy).error().what ==
+          "a doesn't fit: one of its disks has no bps=, and the host's total is to be divided");
+    busy.disks[0].rate.bytes = 60 * kMiB;
+    CHECK(account.admit(busy).error().what ==
+          "a doesn't fit: one of its disks has no ops=, and the host's total is to be divided");
+    busy.disks[0].rate.operations = 600;
+    busy.nets.push_back({});
+    busy.nets[0].rate.bytes = 4 * kMiB;
+    CHECK(account.admit(busy).error().what ==
+          "a doesn't fit: one of its networks has no ops=, and the host's total is to be divided");
+    busy.nets[0].rate.operations = 500;
+    REQUIRE(account.admit(busy).ok());
+    MachineConfig other = guest("b", kMiB);
+    other.disks.push_back({});
+    other.disks[0].rate.bytes = 40 * kMiB;
+    other.disks[0].rate.operations = 401;
+    CHECK(account.admit(other).error().what ==
+          "b doesn't fit: it wants 401 of disk operations a second, and 600 of the host's 1000 are promised");
+    other.disks[0].rate.operations = 400;
+    REQUIRE(account.admit(other).ok());
+    MachineConfig more = other;
+    more.disks[0].rate.bytes = 41 * kMiB;
+    CHECK(account.exchange(other, more).error().what ==
+          "b doesn't fit: it wants 41M of disk traffic a second, and 60M of the host's 100M are promised");
+    more.disks[0].rate.bytes = 0;
+    CHECK_FALSE(account.exchange(other, more).ok());
+    CHECK(account.promised().disk == 100 * kMiB);
+    account.release(busy);
+    CHECK(account.promised().disk == 40 * kMiB);
+    CHECK(account.promised().net_operations == 0);
+}
+
+TEST_CASE("account: limits without end don't begin at 0 again when they are summed") {
+    HostConfig said;
+    said.disk.bytes = RateConfig::kMost;
+    HostAccount account(HostResources::of(said));
+    MachineConfig huge = guest("a", kMiB);
+    for (int i = 0; i < 16; ++i) {
+        huge.disks.push_back({});
+        huge.disks.back().rate.bytes = RateConfig::kMost;  // 2^64 together
+    }
+    CHECK_FALSE(account.admit(huge).ok());
+    CHECK(account.promised() == HostResources{});
+}
+
 TEST_CASE("account: a change is done whole or not at all") {
     HostAccount account(kTwoCpus);
     REQUIRE(account.admit(guest("a", 512 * kMiB, kWholeCpu)).ok());

@@ -21,6 +21,28 @@ too_large() {
     same 37 "$got" && grep -q "b doesn't fit: it wants 4000G of memory, and 64M of the host's" "$scratch/out"
 }
 check 'host: a fleet that does not fit is refused with the sums' too_large
+# What disks and networks may do together is divided, where the host says how much it is.
+with_disk() { printf '{"name": "%s", "memory": "32M", "disk": "%s"}' "$1" "$scratch/$1.img,$2"; }
+rates() {
+    truncate -s 1M "$scratch/a.img" "$scratch/b.img"
+    begin "{\"host\": {\"disk-bps\": \"10M\", \"net-ops\": 100}, \"guests\": [$(with_disk a bps=6M)]}"
+}
+shown() {
+    ctl show host | tee "$scratch/out"
+    grep -qE '^disk +10M/s +6M/s +4M/s$' "$scratch/out" && grep -qE '^disk-ops +unlimited +0/s +unlimited$' "$scratch/out" &&
+        grep -qE '^net +unlimited +0/s +unlimited$' "$scratch/out" && grep -qE '^net-ops +100/s +0/s +100/s$' "$scratch/out"
+}
+create_b() { with_disk b "$1" >"$scratch/b.json" && shift && refused 37 "$1" create "$scratch/b.json"; }
+rate_set() {
+    refused 37 'a doesn.t fit: it wants 11M of disk traffic a second, and 0 of the host.s 10M are promised' set a 'disk[0].bps=11M' &&
+        refused 37 'one of its disks has no bps=' set a 'disk[0].bps=default' && ctl set a 'disk[0].bps=10M' && ctl show host | grep -qE '^disk +10M/s +10M/s +0/s$'
+}
+check 'host: the total of a rate' rates
+check 'host: show has totals, promises and what is unlimited' shown
+check 'host: a disk without a limit is refused then' create_b ops=50 "b doesn't fit: one of its disks has no bps="
+check 'host: one that is too much is refused with the sums' create_b bps=5M "b doesn't fit: it wants 5M of disk traffic a second, and 6M of the host's 10M are promised"
+check 'ctl: set checks a rate against the total, too' rate_set
+check 'host: it ends' ended 0
 few_files() {
     local got=0
     printf '%s' "$two" >"$scratch/fleet.json"

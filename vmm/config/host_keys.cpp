@@ -7,6 +7,19 @@
 namespace carrel::config {
 namespace {
 
+Result<void> set_rate(RateConfig& rate, const char* word, const std::string& text, const char* key) {
+    TRY(parse_rate(word + text, key, rate));
+    return {};
+}
+
+Texts size_or_none(uint64_t bytes) {
+    return bytes != 0 ? said(size_text(bytes)) : Texts{};
+}
+
+Texts number_or_none(uint64_t number) {
+    return number != 0 ? said(std::to_string(number)) : Texts{};
+}
+
 constexpr std::array kHostKeys = {
     HostKey{{"cpus", KeyType::kCpus, "LIST", "host CPUs for all guests together, such as 0-3,6",
              "all that the process may use"},
@@ -21,7 +34,7 @@ constexpr std::array kHostKeys = {
             TRY_ASSIGN(host.memory, parse_size(text, "--memory"));
             return {};
         },
-        [](const HostConfig& host) { return host.memory != 0 ? said(size_text(host.memory)) : Texts{}; }},
+        [](const HostConfig& host) { return size_or_none(host.memory); }},
     HostKey{{"cpu-overcommit", KeyType::kShare, "SHARE",
              "how much of its CPUs may be promised to guests, 100% to 10000%", "100%"},
             [](HostConfig& host, const std::string& text) -> Result<void> {
@@ -36,6 +49,32 @@ constexpr std::array kHostKeys = {
                 return {};
             },
             [](const HostConfig& host) { return said(cpu_share_text(host.memory_overcommit)); }},
+    HostKey{{"disk-bps", KeyType::kSize, "SIZE",
+             "bytes a second for all guests' disks together; each disk needs bps= then", "unlimited"},
+            [](HostConfig& host, const std::string& text) {
+                return set_rate(host.disk, "bps=", text, "--disk-bps");
+            },
+            [](const HostConfig& host) { return size_or_none(host.disk.bytes); }},
+    HostKey{{"disk-ops", KeyType::kNumber, "N",
+             "operations a second for all guests' disks together; each disk needs ops= then", "unlimited"},
+            [](HostConfig& host, const std::string& text) {
+                return set_rate(host.disk, "ops=", text, "--disk-ops");
+            },
+            [](const HostConfig& host) { return number_or_none(host.disk.operations); }},
+    HostKey{{"net-bps", KeyType::kSize, "SIZE",
+             "bytes a second, in each direction, for all guests' networks together; each needs bps= then",
+             "unlimited"},
+            [](HostConfig& host, const std::string& text) {
+                return set_rate(host.net, "bps=", text, "--net-bps");
+            },
+            [](const HostConfig& host) { return size_or_none(host.net.bytes); }},
+    HostKey{{"net-ops", KeyType::kNumber, "N",
+             "frames a second, in each direction, for all guests' networks together; each needs ops= then",
+             "unlimited"},
+            [](HostConfig& host, const std::string& text) {
+                return set_rate(host.net, "ops=", text, "--net-ops");
+            },
+            [](const HostConfig& host) { return number_or_none(host.net.operations); }},
     HostKey{{"policy", KeyType::kChoice, "weighted-fair|round-robin|priority|fcfs|sjf",
              "how guests share the CPUs", "weighted-fair", kLive},
             [](HostConfig& host, const std::string& text) -> Result<void> {

@@ -98,6 +98,13 @@ Json row(Number total, Number promised) {
     return {{"total", total}, {"promised", promised}, {"free", total - promised}};
 }
 
+// A total of 0: nobody has said how much there is, so there is no end to what is free.
+Json said_row(uint64_t total, uint64_t promised) {
+    Json json{{"total", total}, {"promised", promised}};
+    if (total != 0) json["free"] = total - promised;
+    return json;
+}
+
 }  // namespace
 
 std::string error_json(const Error& error) {
@@ -151,7 +158,7 @@ std::string stats_json(const std::string& name, const GuestStats& stats, const G
     return line(json);
 }
 
-// CPUs in millionths of one, all else in bytes (a second). A total of 0: nobody has said how much there is.
+// CPUs in millionths of one, all else in bytes, bytes a second or operations a second.
 std::string host_json(const HostAccount& account, std::optional<Policy> policy,
                       const GuestPlacement* placement) {
     const HostResources& total = account.total();
@@ -159,8 +166,10 @@ std::string host_json(const HostAccount& account, std::optional<Policy> policy,
     Json json{{"guests", account.guests()},
               {"cpu", row(total.cpu, promised.cpu)},
               {"memory", row(static_cast<int64_t>(total.memory), static_cast<int64_t>(promised.memory))},
-              {"disk", {{"total", total.disk}, {"promised", promised.disk}}},
-              {"net", {{"total", total.net}, {"promised", promised.net}}}};
+              {"disk", said_row(total.disk, promised.disk)},
+              {"disk-ops", said_row(total.disk_operations, promised.disk_operations)},
+              {"net", said_row(total.net, promised.net)},
+              {"net-ops", said_row(total.net_operations, promised.net_operations)}};
     if (policy) json["policy"] = policy_name(*policy);
     if (placement != nullptr) json["placement"] = tree(*placement);
     return line(json);

@@ -50,15 +50,28 @@ std::string share_row(const Json& json, const char* key) {
     return fmt::format("{:<10}{:>14}{:>14}{:>14}\n", key, text("total"), text("promised"), text("free"));
 }
 
-std::string size_row(const Json& json, const char* key) {
+// `text` writes what is counted there. Without a total nobody has limited it.
+template <class Text>
+std::string row(const Json& json, const char* key, Text text) {
     if (!json.contains(key)) return {};
     const Json& row = json[key];
-    const bool known = number(row, "total") != 0;
-    const auto text = [&](const char* what) {
-        return known ? size_text(number(row, what)) : std::string("-");
+    const auto limited = [&](const char* what) {
+        return number(row, "total") != 0 ? text(number(row, what)) : std::string("unlimited");
     };
-    return fmt::format("{:<10}{:>14}{:>14}{:>14}\n", key, text("total"), size_text(number(row, "promised")),
-                       text("free"));
+    return fmt::format("{:<10}{:>14}{:>14}{:>14}\n", key, limited("total"), text(number(row, "promised")),
+                       limited("free"));
+}
+
+std::string size_row(const Json& json, const char* key) {
+    return row(json, key, [](uint64_t bytes) { return size_text(bytes); });
+}
+
+std::string rate_row(const Json& json, const char* key) {
+    return row(json, key, [](uint64_t bytes) { return size_text(bytes) + "/s"; });
+}
+
+std::string operations_row(const Json& json, const char* key) {
+    return row(json, key, [](uint64_t operations) { return fmt::format("{}/s", operations); });
 }
 
 // "50% used, 49% waited for"
@@ -122,8 +135,9 @@ std::string host_table(const std::string& json) {
     if (const std::string policy = word(host, "policy"); !policy.empty()) text += ", policy " + policy;
     text += fmt::format("\n{:<10}{:>14}{:>14}{:>14}\n", "", "R_total", "sum of R_i", "R_free");
     if (!host.is_object()) return text;
-    return text + share_row(host, "cpu") + size_row(host, "memory") + size_row(host, "disk") +
-           size_row(host, "net") + placement_table(host);
+    return text + share_row(host, "cpu") + size_row(host, "memory") + rate_row(host, "disk") +
+           operations_row(host, "disk-ops") + rate_row(host, "net") + operations_row(host, "net-ops") +
+           placement_table(host);
 }
 
 std::string stats_text(const std::string& json) {

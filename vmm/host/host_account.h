@@ -4,7 +4,8 @@
 //                               disks and networks: the sum of its limits
 //
 // A guest is admitted when no R_free falls below 0. Over-commit is a larger R_total, and only said by
-// configuration.
+// configuration. Where a total is said for disks or networks, one without a limit might use all of it, so a
+// guest with such a one is refused.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +18,15 @@
 
 namespace carrel {
 
-// R_total. 0 for disk and net: nobody has said how much there is, so nothing is refused for it.
+// R_total. 0 for what disks and networks do in a second: nobody has said how much there is, so nothing is
+// refused for it.
 struct HostResources {
     CpuShare cpu = 0;
     uint64_t memory = 0;  // bytes
     uint64_t disk = 0;    // bytes a second
     uint64_t net = 0;     // bytes a second, of each direction
+    uint64_t disk_operations = 0;
+    uint64_t net_operations = 0;  // frames, of each direction
 
     // What `config` says, and for the rest the CPUs that this process may use, and the memory that the
     // machine has; over-committed as it says.
@@ -48,8 +52,8 @@ class HostAccount {
     uint32_t guests() const { return guests_; }
 
   private:
-    Result<void> fits(const std::string& name, const HostResources& wanted,
-                      const HostResources& promised) const;
+    Result<void> fits(const MachineConfig& guest, const HostResources& promised) const;
+    Result<void> check_limits(const MachineConfig& guest) const;
 
     const HostResources total_;
     HostResources promised_;

@@ -29,6 +29,10 @@ const char* to_text(Placement placement) {
 }
 
 Result<void> check_host(const HostConfig& host) {
+    for (const uint64_t operations : {host.disk.operations, host.net.operations})
+        if (operations > RateConfig::kMost)
+            return usage_error("--disk-ops, --net-ops: that many operations a second are not a limit",
+                               "leave it out");
     TRY(check_overcommit(host.cpu_overcommit, "--cpu-overcommit"));
     return check_overcommit(host.memory_overcommit, "--memory-overcommit");
 }

@@ -9,6 +9,7 @@
 #include "vmm/base/result.h"
 #include "vmm/model/cpu_quota.h"
 #include "vmm/model/policy.h"
+#include "vmm/model/rate_config.h"
 
 namespace carrel {
 
@@ -25,6 +26,7 @@ struct HostConfig {
     // Reservations and quotas of all guests together may be this many times what there is.
     CpuShare cpu_overcommit = kWholeCpu;  // "100%"
     CpuShare memory_overcommit = kWholeCpu;
+    RateConfig disk, net;  // of all guests together; without a limit: nobody has said
     Policy policy = Policy::kWeightedFair;
     Placement placement = Placement::kNone;
     bool operator==(const HostConfig&) const = default;
