@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 
+#include "vmm/base/charge_sink.h"
 #include "vmm/base/result.h"
 
 namespace carrel {
@@ -64,7 +65,9 @@ class DiskIo {
 // fallocate(2)'s mode for a range; the file keeps its length.
 int range_mode(DiskOperation::Kind kind);
 
-// The best that this host has, for at most `entries` operations under way. `files` outlive it.
-Result<std::unique_ptr<DiskIo>> make_disk_io(std::span<const int> files, unsigned entries);
+// The best that this host has, for at most `entries` operations under way. `files` outlive it. Threads that
+// it has charge their CPU time to `charge`; null: to nobody.
+Result<std::unique_ptr<DiskIo>> make_disk_io(std::span<const int> files, unsigned entries,
+                                             std::shared_ptr<ChargeSink> charge);
 
 }  // namespace carrel

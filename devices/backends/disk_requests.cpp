@@ -60,17 +60,20 @@ uint64_t cut(std::span<const iovec> pieces, uint64_t skip, uint64_t bytes, std::
 
 }  // namespace
 
-Result<std::unique_ptr<DiskRequests>> DiskRequests::create(const DiskImage& image, uint16_t places) {
+Result<std::unique_ptr<DiskRequests>> DiskRequests::create(const DiskImage& image, uint16_t places,
+                                                           std::shared_ptr<ChargeSink> charge) {
     std::array<int, DiskIo::kMostFiles> files{image.fd.get(), -1};
     size_t count = 1;
     if (image.overlay) files[count++] = image.overlay->fd();
     if (image.cached.valid()) files[count++] = image.cached.get();
-    TRY_ASSIGN(auto io, make_disk_io(std::span(files).first(count), places));
+    TRY_ASSIGN(auto io, make_disk_io(std::span(files).first(count), places, std::move(charge)));
     return std::make_unique<DiskRequests>(image, std::move(io), places);
 }
 
 DiskRequests::DiskRequests(const DiskImage& image, std::unique_ptr<DiskIo> io, uint16_t places)
-    : image_(image), overlay_(image.overlay.get()), io_(std::move(io)), places_(places), waiting_(places) {}
+    : image_(image), overlay_(image.overlay.get()), io_(std::move(io)), waiting_(places) {
+    places_.reserve(places);
+}
 
 std::optional<int> DiskRequests::now(const DiskRequest& request) const {
     if (!image_.in_memory || request.bytes > DiskIo::kMostCopied || request.pieces.size() > IOV_MAX)
@@ -84,6 +87,8 @@ std::optional<int> DiskRequests::now(const DiskRequest& request) const {
 }
 
 void DiskRequests::start(uint16_t tag, const DiskRequest& request) {
+    CHECK(tag < places_.capacity());
+    if (tag >= places_.size()) places_.resize(tag + size_t{1});
     Progress& progress = places_[tag];
     progress.request = request;
     progress.done = 0;

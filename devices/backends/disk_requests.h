@@ -44,7 +44,9 @@ class DiskRequests {
     static constexpr uint64_t kMostBytes = uint64_t{64} << 20;
 
     // Requests have tags below `places`. `image` outlives this.
-    static Result<std::unique_ptr<DiskRequests>> create(const DiskImage& image, uint16_t places);
+    // `charge` as of make_disk_io().
+    static Result<std::unique_ptr<DiskRequests>> create(const DiskImage& image, uint16_t places,
+                                                        std::shared_ptr<ChargeSink> charge = nullptr);
     DiskRequests(const DiskImage& image, std::unique_ptr<DiskIo> io, uint16_t places);
 
     // 0 or an errno where an image in memory lets it be done at once; nothing where it must be started.
@@ -91,7 +93,8 @@ class DiskRequests {
     const DiskImage& image_;
     DiskOverlay* const overlay_;
     const std::unique_ptr<DiskIo> io_;
-    std::vector<Progress> places_;
+    std::vector<Progress>
+        places_;  // by tag, as far as there were any: what is reserved and untouched costs nothing
     std::vector<uint16_t> waiting_;  // a ring of tags
     size_t first_waiting_ = 0;
     size_t waiting_count_ = 0;

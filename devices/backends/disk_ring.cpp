@@ -55,7 +55,8 @@ void prepare(io_uring_sqe& entry, const DiskOperation& o) {
 Result<std::unique_ptr<DiskRing>> DiskRing::create(std::span<const int> files, unsigned entries) {
     auto ring = std::make_unique<DiskRing>();
     io_uring_params params{};
-    params.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP;
+    params.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
+    params.cq_entries = entries;  // no more are under way; twice as many, the default, are another page
     if (const int error = io_uring_queue_init_params(entries, &ring->ring_, &params); error < 0)
         return refused(-error, "make a ring");
     ring->open_ = true;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "vmm/base/check.h"
 
@@ -36,10 +37,12 @@ int32_t perform(int fd, const DiskOperation& operation) {
 
 }  // namespace
 
-Result<std::unique_ptr<DiskThreads>> DiskThreads::create(std::span<const int> files, unsigned entries) {
+Result<std::unique_ptr<DiskThreads>> DiskThreads::create(std::span<const int> files, unsigned entries,
+                                                         std::shared_ptr<ChargeSink> charge) {
     auto disk = std::make_unique<DiskThreads>(entries);
     Shared& shared = *disk->shared_;
     shared.files.assign(files.begin(), files.end());
+    shared.charge = std::move(charge);
     shared.event = Fd(::eventfd(0, EFD_CLOEXEC));
     if (!shared.event.valid()) return os_error(errno, "cannot make an eventfd");
     for (unsigned i = 0; i < kThreads; ++i) {
@@ -63,6 +66,7 @@ DiskThreads::~DiskThreads() {
 
 void DiskThreads::serve(const std::shared_ptr<Shared>& shared) {
     Shared& s = *shared;
+    Nanoseconds charged = 0;  // of this thread's CPU time
     s.mutex.lock();
     for (;;) {
         while (s.jobs.empty() && !s.stop) s.work.wait(s.mutex);
@@ -73,6 +77,10 @@ void DiskThreads::serve(const std::shared_ptr<Shared>& shared) {
         s.mutex.unlock();
         job.operation.pieces = job.pieces;
         const Ended ended{job.operation.tag, perform(s.files[job.operation.file], job.operation)};
+        if (s.charge) {
+            const Nanoseconds now = thread_cpu_time();
+            s.charge->charge(now - std::exchange(charged, now));
+        }
         s.mutex.lock();
         --s.busy;
         s.ended.push_back(ended);

@@ -16,7 +16,8 @@ namespace carrel {
 
 class DiskThreads final : public DiskIo {
   public:
-    static Result<std::unique_ptr<DiskThreads>> create(std::span<const int> files, unsigned entries);
+    static Result<std::unique_ptr<DiskThreads>> create(std::span<const int> files, unsigned entries,
+                                                       std::shared_ptr<ChargeSink> charge = nullptr);
     explicit DiskThreads(unsigned entries) : entries_(entries) {}  // use create()
     // A thread whose call doesn't come back (a dead file server) is left to itself: it touches nothing but
     // what the operation named, and ends after it.
@@ -47,6 +48,7 @@ class DiskThreads final : public DiskIo {
         bool stop GUARDED_BY(mutex) = false;
         std::vector<int> files;
         Fd event;
+        std::shared_ptr<ChargeSink> charge;  // of the guest; null: nobody's
     };
     static void serve(const std::shared_ptr<Shared>& shared);
 

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <array>
+#include <atomic>
 #include <vector>
 
 #include "devices/backends/disk_ring.h"
@@ -42,6 +43,32 @@ DiskOperation operation(Kind kind, std::span<const iovec> pieces, uint64_t offse
 }
 
 }  // namespace
+
+TEST_CASE("disk io: threads charge their CPU time to whom the disk is for") {
+    class Account final : public ChargeSink {
+      public:
+        void charge(Nanoseconds cpu) override { charged.fetch_add(cpu); }
+        Nanoseconds held_until() override { return 0; }
+        std::atomic<Nanoseconds> charged{0};
+    };
+    const Folder folder("/tmp");
+    const auto image = open_image(folder.file("disk", 1 << 20));
+    REQUIRE(image.ok());
+    const int file = image.value().fd.get();
+    const auto account = std::make_shared<Account>();
+    const auto io = DiskThreads::create({&file, 1}, 8, account).value();
+    std::vector<std::byte> bytes(1 << 20);
+    const iovec from{bytes.data(), bytes.size()};
+    Nanoseconds before = 0;
+    for (int i = 0; i < 3; ++i) {
+        io->start(operation(Kind::kWrite, {&from, 1}, 0, 1));
+        REQUIRE(io->submit());
+        REQUIRE(wait_for(*io));
+        CHECK(io->reap().has_value());
+        CHECK(account->charged > before);  // it is charged before it is known to have ended
+        before = account->charged;
+    }
+}
 
 TEST_CASE("disk io: it waits for the disk, on every file system that is here") {
     const char* const where = GENERATE("/tmp", "/dev/shm", "/var/tmp");

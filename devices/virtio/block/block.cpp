@@ -6,11 +6,11 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <numeric>
 
 #include "devices/saved_state.h"
 #include "devices/virtio/block/block_config.h"
 #include "devices/virtio/queue/chain_io.h"
+#include "vmm/base/check.h"
 
 namespace carrel::virtio {
 namespace {
@@ -22,7 +22,7 @@ constexpr Nanoseconds kDrainSlice = kMillisecond / 10;
 Result<std::unique_ptr<Block>> Block::create(EventLoop& loop, const DiskImage& image, std::string id,
                                              Throttle& throttle, Log* log) {
     const auto places = static_cast<uint16_t>(image.queues * kQueueSize);
-    TRY_ASSIGN(auto disk, DiskRequests::create(image, places));
+    TRY_ASSIGN(auto disk, DiskRequests::create(image, places, loop.charge()));
     auto block = std::make_unique<Block>(loop, image, std::move(id), throttle, log, std::move(disk));
     block->look_at_size();
     return block;
@@ -37,13 +37,12 @@ Block::Block(EventLoop& loop, const DiskImage& image, std::string id, Throttle& 
       throttle_(throttle),
       disk_(std::move(disk)),
       trouble_(image.path, log),
-      pending_(queue_sizes_.size() * kQueueSize),
-      free_(pending_.size()),
       bytes_(image.bytes),
       usable_(image.bytes),
       told_bytes_(image.bytes) {
     MutexLock lock(mutex_);
-    std::iota(free_.begin(), free_.end(), uint16_t{0});
+    pending_.reserve(queue_sizes_.size() * kQueueSize);
+    free_.reserve(pending_.capacity());
     throttle_.attach(*this);
 }
 
@@ -169,10 +168,21 @@ uint32_t Block::moved_bytes(const BlockRequest& request) {
     return moves ? request.data_bytes : 0;
 }
 
-// There is a free place: the queues have no more chains than these.
-void Block::start(uint16_t queue, DescriptorChain chain, BlockRequest request) {
+// There is one: the queues have no more chains than these. The one used last, else one that nobody has
+// touched.
+uint16_t Block::free_place() {
+    if (free_.empty()) {
+        CHECK(pending_.size() < pending_.capacity());
+        pending_.emplace_back();
+        return static_cast<uint16_t>(pending_.size() - 1);
+    }
     const uint16_t place = free_.back();
     free_.pop_back();
+    return place;
+}
+
+void Block::start(uint16_t queue, DescriptorChain chain, BlockRequest request) {
+    const uint16_t place = free_place();
     const Pending& pending = pending_[place].emplace(Pending{std::move(chain), std::move(request), queue});
     disk_->start(place, ask_for(pending.request));
 }

@@ -70,6 +70,7 @@ class Block final : public QueuedDevice, private ThrottleListener {
     void go_on() override;
     void notify_all() EXCLUDES(mutex_);
     void look_at_size() EXCLUDES(mutex_);
+    uint16_t free_place() REQUIRES(mutex_);
     void start(uint16_t queue, DescriptorChain chain, BlockRequest request) REQUIRES(mutex_);
     DiskRequest ask_for(const BlockRequest& request) const REQUIRES(mutex_);
     static uint32_t moved_bytes(const BlockRequest& request);
@@ -95,6 +96,8 @@ class Block final : public QueuedDevice, private ThrottleListener {
     size_t first_ = 0;                  // of the queues, when it is; the device's thread's
     std::optional<uint64_t> timer_;     // of look_at_size()
     DiskTrouble trouble_ GUARDED_BY(mutex_);
+    // As long as there ever were requests at a time, within what is reserved: most disks have few, and 36 KiB
+    // that nobody touches aren't resident.
     std::vector<std::optional<Pending>> pending_ GUARDED_BY(mutex_);
     std::vector<uint16_t> free_ GUARDED_BY(mutex_);  // places in it
     uint64_t ended_queues_ GUARDED_BY(mutex_) = 0;   // a bit for each that has something to publish
