@@ -1,6 +1,7 @@
 #include "vmm/cli/host_session.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "devices/backends/console_ring.h"
 #include "vmm/base/crash_registry.h"
 #include "vmm/base/host_cpus.h"
 #include "vmm/cli/exit_status.h"
@@ -22,8 +24,11 @@ namespace {
 uint64_t descriptors_of(const MachineConfig& guest, bool isolated) {
     constexpr uint64_t kOfIsolated = 8;  // what leads to its process, where all else is
     if (isolated) return kOfIsolated + guest.cpus;
-    constexpr uint64_t kOfGuest = 24, kOfVcpu = 3, kOfDevice = 16;
-    return kOfGuest + kOfVcpu * guest.cpus + kOfDevice * (guest.disks.size() + guest.nets.size());
+    // The machine, its memory, its console, its source of entropy: 4 in use at least, of a guest of one vCPU.
+    constexpr uint64_t kOfGuest = 12, kOfVcpu = 3, kOfDevice = 16;
+    const size_t devices = guest.disks.size() + guest.nets.size() + (guest.balloon ? 1 : 0) +
+                           (guest.vsock ? 1 : 0) + (guest.console == ConsoleKind::kVirtio ? 1 : 0);
+    return kOfGuest + kOfVcpu * guest.cpus + kOfDevice * devices;
 }
 
 constexpr uint64_t kOfProcess = 64 + 2 * control::Server::kMostClients;
@@ -53,6 +58,9 @@ Result<void> HostSession::set_up() {
     std::signal(SIGPIPE, SIG_IGN);  // a client that has gone is the server's business,
     std::signal(SIGXFSZ, SIG_IGN);  // and a file that may not grow the console's
     crash_registry::install_crash_handlers();
+    // Each guest's console history gets pages that nobody has used: most stay so. Among the heap's used ones,
+    // of a fleet's JSON for instance, it took 22 KiB of 256 silent guests each, and 44 of 1,000.
+    ::mallopt(M_MMAP_THRESHOLD, ConsoleRing::kSize);
     TRY(raise_limit());
     if (!config_.host.cpus.empty()) TRY(keep_to_cpus(config_.host.cpus, "host.cpus"));
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
