@@ -94,6 +94,7 @@ MachineServices Guest::machine_services() {
                            console_->output(),
                            console_->input_room(),
                            services_.share.switches,
+                           services_.share.disks,
                            services_.share.mappings,
                            again ? &services_.share.kernels : nullptr,
                            services_.leases,

@@ -35,7 +35,7 @@ Board::Board(const BoardWiring& wiring)
       pci_config_(pci_bus_, reset_control_),
       pci_ecam_(pci_bus_),
       virtio_(VirtioWiring{wiring.vm, wiring.memory, wiring.io, ports_, mmio_, pci_bus_, coalesced_,
-                           wiring.virtio_console, wiring.input_room, wiring.log}) {
+                           wiring.virtio_console, wiring.input_room, wiring.disks, wiring.log}) {
     coalesced_.add_stream(transmit_zone(place_of(DeviceKind::kCom)), serial_);
     if (!has(DeviceKind::kVirtioConsole)) serial_.set_room_listener(&wiring.input_room);
     attach(DeviceKind::kCom, serial_);

@@ -45,6 +45,7 @@ struct BoardWiring {
     RoomListener& input_room;  // told when the guest's console takes input again
     PowerListener& power;
     PanicListener& panics;
+    DiskPool& disks;
     Log& log;
 };
 

@@ -147,9 +147,9 @@ Result<void> Machine::agree_on_tsc(kvm::Vcpu& vcpu) {
 }
 
 Result<void> Machine::make_board(Hardware& hardware) {
-    hardware.board = std::make_unique<Board>(BoardWiring{*hardware.vm, *memory_, description_, services_.io,
-                                                         services_.clock, console_.uarts(), console_.virtio(),
-                                                         services_.input_room, *this, *this, services_.log});
+    hardware.board = std::make_unique<Board>(
+        BoardWiring{*hardware.vm, *memory_, description_, services_.io, services_.clock, console_.uarts(),
+                    console_.virtio(), services_.input_room, *this, *this, services_.disks, services_.log});
     const EventLoop::ChargeScope charge(services_.io, services_.charge);
     TRY(hardware.board->add_virtio(sources_));
     hardware.board->resize_console(window_);

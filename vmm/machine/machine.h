@@ -23,6 +23,7 @@
 #include "vmm/kvm/guest_time_x86.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine/board.h"
+#include "vmm/machine/disk_pool.h"
 #include "vmm/machine/machine_console.h"
 #include "vmm/machine/machine_end.h"
 #include "vmm/machine/machine_statistics.h"
@@ -47,6 +48,7 @@ struct MachineServices {
     ByteSink& console;  // the guest's console output, already on its way to a person
     RoomListener& input_room;
     NetSwitches& switches;
+    DiskPool& disks;
     MappingBudget& mappings;
     boot::PayloadCache* payloads;  // where unpacked kernels are kept; null: nowhere
     // Its vCPUs run under leases for `scheduled_as`; null: as the host's kernel lets them.

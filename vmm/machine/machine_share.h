@@ -3,6 +3,7 @@
 
 #include "boot/payload_cache.h"
 #include "devices/backends/net_switch.h"
+#include "vmm/machine/disk_pool.h"
 #include "vmm/memory/mapping_budget.h"
 #include "vmm/model/gpa.h"
 
@@ -13,6 +14,7 @@ struct MachineShare {
     static constexpr uint64_t kKernelsKept = 256 * kMiB;  // unpacked ones have 50 to 80 MiB
     boot::PayloadCache kernels{kKernelsKept};
     MappingBudget mappings;
+    DiskPool disks;
     NetSwitches switches;  // on the io thread, or while it doesn't run
 };
 

@@ -5,7 +5,6 @@
 #include "devices/virtio/block/block.h"
 #include "devices/virtio/entropy.h"
 #include "devices/virtio/loop_runner.h"
-#include "devices/virtio/thread_runner.h"
 #include "devices/virtio/vsock/vsock.h"
 #include "vmm/base/check.h"
 
@@ -78,13 +77,13 @@ std::unique_ptr<virtio::Balloon> VirtioDevices::make_balloon(const BalloonOption
     return balloon;
 }
 
-// A disk's thread is its own: it may wait for the disk, and others needn't wait for it.
+// Disks have threads beside the io thread: a request may keep one of them busy for long.
 Result<std::unique_ptr<virtio::DeviceRunner>> VirtioDevices::runner_for(const DevicePlace& place,
                                                                         virtio::VirtioDevice& device) {
     std::unique_ptr<virtio::DeviceRunner> runner;
     if (place.kind == DeviceKind::kDisk) {
-        TRY_ASSIGN(runner, virtio::ThreadRunner::start(fmt::format("disk-{}", place.slot), device,
-                                                       wiring_.io.charge()));
+        TRY_ASSIGN(runner,
+                   wiring_.disks.runner_for(fmt::format("disk-{}", place.slot), device, wiring_.io.charge()));
     } else {
         TRY_ASSIGN(runner, virtio::LoopRunner::create(wiring_.io, device));
     }

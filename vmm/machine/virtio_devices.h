@@ -25,6 +25,7 @@
 #include "vmm/machine/balloon_poll.h"
 #include "vmm/machine/coalesced_writes.h"
 #include "vmm/machine/device_sources.h"
+#include "vmm/machine/disk_pool.h"
 #include "vmm/model/machine_description.h"
 
 namespace carrel {
@@ -40,6 +41,7 @@ struct VirtioWiring {
     CoalescedWrites& coalesced;
     ByteSink& console;         // what a virtio console sends
     RoomListener& input_room;  // told when it takes input again
+    DiskPool& disks;           // their threads
     Log& log;
 };
 
