@@ -109,9 +109,8 @@ TEST_CASE("fleet: what is wrong is told with the guest's number") {
               .starts_with("f.json: host.cpu-overcommit: 50% is not"));
     CHECK(refusal(R"({"host": {"disk-bps": "0"}})").starts_with("f.json: host.disk-bps: bps=0 is not"));
     CHECK(refusal(R"({"host": {"net-ops": "many"}})").starts_with("f.json: host.net-ops: ops=many is not"));
-    CHECK(refusal(R"({"host": {"policy": "best"}}).starts_with("f.json: host.policy: 'best' is no policy"));
-    CHECK(refusal(R"({"host": {"placement": "x"}})")
-              .starts_with("f.json: host.placement: 'x' is none of"));
+    CHECK(refusal(R"({"host": {"policy": "best"}})").starts_with("f.json: host.policy: 'best' is no policy"));
+    CHECK(refusal(R"({"host": {"placement": "x"}})").starts_with("f.json: host.placement: 'x' is none of"));
     CHECK(refusal(R"({"host": {"cpus": "3-1"}})").starts_with("f.json: host.cpus: '3-1'"));
 }
 
