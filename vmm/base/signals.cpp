@@ -13,4 +13,12 @@ sigset_t blocked_in_threads() {
     return set;
 }
 
+void block_terminal_signals() {
+    sigset_t set;
+    ::sigemptyset(&set);
+    ::sigaddset(&set, SIGTTOU);
+    ::sigaddset(&set, SIGTTIN);
+    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 }  // namespace carrel::signals

@@ -15,4 +15,7 @@ inline int kick() {
 // Everything but `kick` and the synchronous signals: the mask of every thread except main.
 sigset_t blocked_in_threads();
 
+// On main: a terminal that is another job's is written to and set all the same, as by all other threads.
+void block_terminal_signals();
+
 }  // namespace carrel::signals

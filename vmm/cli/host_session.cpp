@@ -4,7 +4,6 @@
 #include <malloc.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -93,16 +92,9 @@ Result<void> HostSession::raise_limit() {
 }
 
 Result<void> HostSession::take_signals() {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&set, number);
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    signals_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!signals_.valid()) return os_error(errno, "cannot create a signalfd");
-    return main_loop_->watch(signals_.get(), EPOLLIN, [this](uint32_t) {
-        signalfd_siginfo info{};
-        while (::read(signals_.get(), &info, sizeof info) == sizeof info) ask_to_end();
-    });
+    TRY_ASSIGN(signals_,
+               SignalWatch::create(*main_loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int) { ask_to_end(); }));
+    return {};
 }
 
 // One after the other, and none runs before all are there: a fleet that doesn't fit is refused whole.

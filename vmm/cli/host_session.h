@@ -7,6 +7,7 @@
 #include "vmm/base/event_loop.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/signal_watch.h"
 #include "vmm/base/spawner.h"
 #include "vmm/config/fleet_json.h"
 #include "vmm/control/server.h"
@@ -45,7 +46,7 @@ class HostSession {
     DirectOpener opener_;
     DirectSpawner spawner_;
     std::unique_ptr<EventLoop> main_loop_;
-    Fd signals_;
+    std::unique_ptr<SignalWatch> signals_;
     std::unique_ptr<Host> host_;
     std::unique_ptr<GuestPlacement> placement_;  // goes before the host, as the next does
     std::unique_ptr<control::Server> server_;

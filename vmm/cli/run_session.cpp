@@ -2,7 +2,6 @@
 
 #include <fmt/core.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 
 #include <csignal>
 #include <cstring>
@@ -33,7 +32,7 @@ int RunSession::run() {
     if (const auto started = start(); !started.ok()) return refuse(started.error());
     main_loop_->run();
     host_->stop_io();
-    guest_->console().finish(end_signals_.get());
+    guest_->console().finish(end_signals_->fd());
     const int status = report(*report_);
     host_->defer_teardown();
     return status;
@@ -45,8 +44,8 @@ Result<void> RunSession::set_up() {
     crash_registry::install_crash_handlers();
     const LoadWatch watch(config_.timeout);
     TRY_ASSIGN(main_loop_, EventLoop::create(clock_));
-    // From here on main reads them from descriptors; every other thread blocks them anyway (Thread).
-    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGTTOU, SIGTTIN, SIGWINCH}));
+    signals::block_terminal_signals();
+    TRY_ASSIGN(signals_, take({SIGTSTP, SIGCONT, SIGWINCH}));
     TRY_ASSIGN(host_, Host::create({}, opener_, spawner_, log_, clock_));
     if (config_.cpu_quota != CpuQuota{}) TRY(host_->start_scheduler({.cpus = count_usable_cpus({})}));
     TRY_ASSIGN(guest_, host_->fleet().add(config_, [this](const GuestReport& report) {
@@ -64,24 +63,8 @@ Result<void> RunSession::start() {
     return host_->start();
 }
 
-// But for those that are ignored: nohup, and a script's background jobs, mean that.
-Result<Fd> RunSession::take(std::initializer_list<int> numbers) {
-    sigset_t set;
-    ::sigemptyset(&set);
-    for (const int number : numbers) {
-        struct sigaction now {};
-        if (::sigaction(number, nullptr, &now) == 0 && now.sa_handler != SIG_IGN) ::sigaddset(&set, number);
-    }
-    ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    Fd taken(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!taken.valid()) return os_error(errno, "cannot create a signalfd");
-    TRY(main_loop_->watch(taken.get(), EPOLLIN, [this, fd = taken.get()](uint32_t) { on_signals(fd); }));
-    return taken;
-}
-
-void RunSession::on_signals(int fd) {
-    signalfd_siginfo info{};
-    while (::read(fd, &info, sizeof info) == sizeof info) on_signal(static_cast<int>(info.ssi_signo));
+Result<std::unique_ptr<SignalWatch>> RunSession::take(std::initializer_list<int> numbers) {
+    return SignalWatch::create(*main_loop_, numbers, [this](int number) { on_signal(number); });
 }
 
 void RunSession::on_signal(int number) {
@@ -92,7 +75,7 @@ void RunSession::on_signal(int number) {
         case SIGTSTP: return suspend();
         case SIGCONT: return resume();
         case SIGWINCH: return host_->post([this] { guest_->follow_window(); });
-        default: return;  // SIGTTOU, SIGTTIN: the console looks after itself
+        default: return;
     }
 }
 

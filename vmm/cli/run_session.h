@@ -8,6 +8,7 @@
 #include "vmm/base/event_loop.h"
 #include "vmm/base/log.h"
 #include "vmm/base/opener.h"
+#include "vmm/base/signal_watch.h"
 #include "vmm/base/spawner.h"
 #include "vmm/host/host.h"
 
@@ -26,8 +27,7 @@ class RunSession {
   private:
     Result<void> set_up();
     Result<void> start();
-    Result<Fd> take(std::initializer_list<int> numbers);
-    void on_signals(int fd);
+    Result<std::unique_ptr<SignalWatch>> take(std::initializer_list<int> numbers);
     void on_signal(int number);
     void ask_to_end(int number);
     void end_guest(std::string why);
@@ -44,8 +44,8 @@ class RunSession {
     DirectOpener opener_;
     DirectSpawner spawner_;
     std::unique_ptr<EventLoop> main_loop_;
-    Fd signals_;      // of job control
-    Fd end_signals_;  // those that ask for the end
+    std::unique_ptr<SignalWatch> signals_;      // of job control
+    std::unique_ptr<SignalWatch> end_signals_;  // those that ask for the end
     std::unique_ptr<Host> host_;
     Guest* guest_ = nullptr;
     bool asked_ = false;  // the power button has been pressed for a signal
