@@ -101,3 +101,37 @@ TEST_CASE("lease: a wait for quota ends with the grant, even one that is taken b
     board.nudge(0);
     thread.join();
 }
+
+TEST_CASE("lease: where its end can wait it stands in the list, and wakes nobody") {
+    std::signal(signals::kick(), [](int) {});
+    const ShareBoard board = ShareBoard::create().value();
+    VcpuShare& share = board.share(0);
+    Vcpu vcpu;
+    std::thread thread([&] {
+        LeaseHolder holder(board, 0, vcpu);
+        REQUIRE(holder.begin().ok());
+        while (holder.look())
+            while (thread_cpu_time() < share.lease_end.load()) continue;
+    });
+    (void)wait_for_report(board);
+    const auto grant = [&](uint32_t quiet) {
+        share.grant.fetch_add(1);
+        share.quiet.store(quiet);
+        share.lease_end.store(share.cpu.load() + 100 * kMicrosecond);
+        board.nudge(0);
+    };
+    const auto listed = [&] {
+        while (!board.take_reports().next()) std::this_thread::yield();
+    };
+    const uint32_t before = board.doorbell();
+    grant(1);
+    listed();
+    CHECK(board.doorbell() == before);
+    grant(0);
+    CHECK(wait_for_report(board) == 1);
+    CHECK(board.doorbell() == before + 1);
+
+    vcpu.stopped = true;
+    board.nudge(0);
+    thread.join();
+}

@@ -171,6 +171,24 @@ TEST_CASE("scheduler: who halts leaves the CPU to others, and comes back") {
     scheduler->remove_guest(b);
 }
 
+TEST_CASE("scheduler: a capped vCPU that halts comes back, again and again") {
+    const auto scheduler = scheduler_of(2);
+    const GuestId guest = scheduler->add_guest(capped(kWholeCpu / 2));
+    {
+        Spinner spinner(*scheduler, guest);
+        for (int round = 0; round < 100; ++round) {
+            spinner.halt(true);
+            sleep_for(3 * kMillisecond);
+            spinner.halt(false);
+            const Nanoseconds before = spinner.cpu(), begin = monotonic_time();
+            while (spinner.cpu() - before < kMillisecond && monotonic_time() - begin < 10 * kSecond)
+                sleep_for(kMillisecond / 2);
+            REQUIRE(spinner.cpu() - before >= kMillisecond);
+        }
+    }
+    scheduler->remove_guest(guest);
+}
+
 TEST_CASE("scheduler: guests come and go while others run") {
     const auto scheduler = scheduler_of(2);
     const GuestId stays = scheduler->add_guest(capped(kWholeCpu / 5));

@@ -50,7 +50,12 @@ LoadWatch::LoadWatch(std::optional<Nanoseconds> timeout) {
 
 LoadWatch::~LoadWatch() {
     set_alarm(0);
-    for (size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &before_[i], nullptr);
+    for (size_t i = 0; i < kSignals.size(); ++i) {
+        struct sigaction now {};
+        ::sigaction(kSignals[i], nullptr, &now);
+        if (now.sa_handler == on_signal)
+            ::sigaction(kSignals[i], &before_[i], nullptr);  // else another's by now
+    }
 }
 
 }  // namespace carrel::cli

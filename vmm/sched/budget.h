@@ -15,6 +15,7 @@
 #pragma once
 
 #include "vmm/model/cpu_quota.h"
+#include "vmm/sched/period_grid.h"
 
 namespace carrel::sched {
 
@@ -22,19 +23,20 @@ class Budget {
   public:
     static constexpr Nanoseconds kIoPart = 8;  // one eighth of the quota is I/O's first
 
-    Budget(const CpuQuota& quota, Nanoseconds least_lease, Nanoseconds now);
+    // `in_step`: periods are exactly as long as asked (period_grid.h).
+    Budget(const CpuQuota& quota, Nanoseconds least_lease, bool in_step, Nanoseconds now);
 
     // Another quota, in the middle of a period: what was spent of the old one counts until its end.
     void change(const CpuQuota& quota, Nanoseconds now);
     // Begins the period in which `now` lies, if it isn't this one. `wanted`: a vCPU waits, for budget or a
     // CPU. True: another period.
-    bool refresh(Nanoseconds now, bool wanted) { return now >= start_ + period_ && begin(now, wanted); }
+    bool refresh(Nanoseconds now, bool wanted) { return now >= grid_.end() && begin(now, wanted); }
 
     bool capped() const { return capped_; }
     Nanoseconds left() const { return capped_ ? pool_ : 0; }
     Nanoseconds quota() const { return quota_; }
-    Nanoseconds period_begin() const { return start_; }
-    Nanoseconds period_end() const { return start_ + period_; }
+    Nanoseconds period_begin() const { return grid_.begin(); }
+    Nanoseconds period_end() const { return grid_.end(); }
     // Whether it is enough for the leases of so many.
     bool serves(uint32_t vcpus) const { return !capped_ || pool_ >= worth_ * vcpus; }
     // How long the lease of one of `runnable` vCPUs is; only where it serves one.
@@ -55,18 +57,24 @@ class Budget {
 
   private:
     bool begin(Nanoseconds now, bool wanted);
-    void refill(int64_t periods, bool wanted);
+    void refill(Nanoseconds skipped, bool wanted);
     void take_over(const CpuQuota& quota);
-    Nanoseconds vcpus_part() const { return quota_ - io_slice_; }
+    void measure();
+    Nanoseconds io_slice() const { return quota_ / kIoPart; }
+    Nanoseconds vcpus_part() const { return quota_ - io_slice(); }
 
     Nanoseconds least_lease_;
-    // From the quota.
+    bool in_step_;
     bool capped_ = false;
-    Nanoseconds period_ = 0, quota_ = 0, io_slice_ = 0, burst_ = 0, reserve_ = 0;
-    Nanoseconds worth_ = 0;  // a lease shorter than this isn't worth giving
-    // Of this period.
-    Nanoseconds start_ = 0, pool_ = 0, io_ = 0, reserve_used_ = 0;
     bool forgive_ = false;  // the debt comes from a change of quota
+    // As given.
+    CpuShare cap_ = 0, reserve_share_ = 0;
+    Nanoseconds burst_ = 0;
+    // Of this period.
+    PeriodGrid grid_;
+    Nanoseconds quota_ = 0, reserve_ = 0;
+    Nanoseconds worth_ = 0;  // a lease shorter than this isn't worth giving
+    Nanoseconds pool_ = 0, io_ = 0, reserve_used_ = 0;
 };
 
 }  // namespace carrel::sched

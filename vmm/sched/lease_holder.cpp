@@ -46,16 +46,21 @@ bool LeaseHolder::look() {
     return true;
 }
 
-void LeaseHolder::report(VcpuReport what, Nanoseconds cpu) {
+void LeaseHolder::report(VcpuReport what, Nanoseconds cpu, Nanoseconds now) {
     const uint32_t grant = reported_grant_ = share().grant.load(std::memory_order_relaxed);
     share().cpu.store(cpu, std::memory_order_relaxed);
+    share().reported_at.store(now, std::memory_order_relaxed);
     share().report.store(VcpuShare::pack(what, grant), std::memory_order_release);
     board_.report(place_);
+    // After it stands in the list: the scheduler clears `quiet` first and takes the list then.
+    const bool may_wait = what == VcpuReport::kWaiting && share().quiet.load(std::memory_order_seq_cst) != 0;
+    if (!may_wait) board_.ring();
 }
 
 // KVM wakes it without us, and it must not wait for a round through the scheduler then.
 void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
-    wall_->disarm(monotonic_time());
+    const Nanoseconds now = monotonic_time();
+    wall_->disarm(now);
     reserve_end_ = cpu + kReserve;
     cpu_->arm(reserve_end_ - before_);
     give_up_lease(cpu);
@@ -64,13 +69,15 @@ void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
 // The scheduler grants another one only when it has been asked, so nothing of its is overwritten.
 void LeaseHolder::give_up_lease(Nanoseconds cpu) {
     share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
-    report(VcpuReport::kHalted, cpu);
+    share().quiet.store(0, std::memory_order_relaxed);  // what it asks for next is another matter
+    report(VcpuReport::kHalted, cpu, monotonic_time());
 }
 
 bool LeaseHolder::park(Nanoseconds cpu) {
     vcpu_.on_hold();
-    wall_->disarm(monotonic_time());
-    report(VcpuReport::kWaiting, cpu);
+    const Nanoseconds now = monotonic_time();
+    wall_->disarm(now);
+    report(VcpuReport::kWaiting, cpu, now);
     const Nanoseconds waited = wait_for_lease(cpu);
     vcpu_.on_held(waited);
     const int64_t lease_end = share().lease_end.load(std::memory_order_acquire);
@@ -90,8 +97,9 @@ Nanoseconds LeaseHolder::wait_for_lease(Nanoseconds cpu) {
         if (share.lease_end.load(std::memory_order_acquire) > cpu || vcpu_.is_stopped()) return waited;
         // One that was granted and taken back before this thread woke counts as running until it says
         // otherwise.
-        if (share.grant.load(std::memory_order_relaxed) != reported_grant_) report(VcpuReport::kWaiting, cpu);
         const Nanoseconds from = monotonic_time();
+        if (share.grant.load(std::memory_order_relaxed) != reported_grant_)
+            report(VcpuReport::kWaiting, cpu, from);
         share.parked_since.store(from, std::memory_order_relaxed);
         (void)futex_wait(share.word, seen, std::nullopt);
         // Woken by a grant, which may have been taken back before this thread ran: there is one at most

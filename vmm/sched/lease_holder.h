@@ -52,7 +52,7 @@ class LeaseHolder {
 
   private:
     VcpuShare& share() const { return board_.share(place_); }
-    void report(VcpuReport what, Nanoseconds cpu);
+    void report(VcpuReport what, Nanoseconds cpu, Nanoseconds now);
     // The CPU time by which its lease is counted.
     Nanoseconds cpu_time() const { return before_ + thread_cpu_time(); }
     void rest_in_halt(Nanoseconds cpu);

@@ -70,7 +70,7 @@ PolicyCore::~PolicyCore() = default;
 
 GuestId PolicyCore::add_guest(const CpuQuota& quota, Nanoseconds now) {
     State& s = *state_;
-    const uint32_t id = place_for(s.guests, s.free_guests, GuestRecord(quota, s.options.least_lease, now));
+    const uint32_t id = place_for(s.guests, s.free_guests, GuestRecord(quota, s.options, now));
     s.quotas.resize(s.guests.size());
     s.quotas[id] = quota;
     s.guests[id].finish = s.clock.earliest(s.guests[id].rate);
@@ -186,6 +186,12 @@ std::optional<Nanoseconds> PolicyCore::next_event() const {
         next = std::min(next.value_or(due), due);
     }
     return next;
+}
+
+std::optional<Nanoseconds> PolicyCore::quiet_until(VcpuId vcpu) const {
+    const GuestRecord& g = state_->guests[state_->vcpu(vcpu).guest];
+    if (!g.budget.capped() || g.budget.serves(1) || contended()) return std::nullopt;
+    return g.budget.period_end();
 }
 
 std::optional<Lease> PolicyCore::next_grant(Nanoseconds now) {

@@ -45,6 +45,8 @@ class PolicyCore {
         Nanoseconds least_lease = kMillisecond / 2;
         Nanoseconds slice = 2 * kMillisecond;     // of a lease while others wait
         Nanoseconds ageing = 100 * kMillisecond;  // waiting so long is worth one step of priority
+        bool in_step =
+            true;  // periods are exactly as long as asked, not a bit longer or shorter: period_grid.h
     };
     explicit PolicyCore(const Options& options);
     ~PolicyCore();
@@ -80,6 +82,9 @@ class PolicyCore {
     // end and CPUs have become scarce); its end comes back as expire() or block(). Each is told once; call it
     // until there is none.
     std::optional<VcpuId> next_recall(Nanoseconds now);
+    // Of a vCPU that runs: until when nothing follows from its lease being over, since its guest's budget is
+    // spent and nobody waits for its CPU. none: something may follow at once.
+    std::optional<Nanoseconds> quiet_until(VcpuId vcpu) const;
     // Whether the guest's slice for I/O has something left in this period.
     bool io_allowed(GuestId guest, Nanoseconds now);
     // Until when its period lasts: then its I/O is allowed again.

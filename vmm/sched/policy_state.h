@@ -54,8 +54,8 @@ static_assert(sizeof(VcpuRecord) == 128);
 using WaitQueue = VcpuQueue<VcpuRecord, &VcpuRecord::queue>;
 
 struct alignas(64) GuestRecord {
-    GuestRecord(const CpuQuota& quota, Nanoseconds least_lease, Nanoseconds now)
-        : budget(quota, least_lease, now), rate(quota.weight) {}
+    GuestRecord(const CpuQuota& quota, const PolicyCore::Options& o, Nanoseconds now)
+        : budget(quota, o.least_lease, o.in_step, now), rate(quota.weight) {}
     Budget budget;
     VirtualTime finish = 0;
     FairRate rate;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "vmm/base/check.h"
 #include "vmm/sched/lease_timers.h"
@@ -20,15 +21,6 @@ void come_first() {
     sched_param first{};
     first.sched_priority = 1;
     (void)::sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &first);
-}
-
-// A guest counts its own time by ticks of 1, 4 or 10 ms, and a period that is in step with them would show it
-// a wrong share for ever: at 25 %, `top` found 65 % stolen or 79 % by how the two lay. A 5,000th more, and
-// they pass along each other within seconds.
-CpuQuota out_of_step(CpuQuota quota) {
-    constexpr Nanoseconds kPart = 5000;
-    quota.period += quota.period / kPart;
-    return quota;
 }
 
 std::optional<Nanoseconds> earlier(std::optional<Nanoseconds> a, std::optional<Nanoseconds> b) {
@@ -59,7 +51,7 @@ Scheduler::Scheduler(const Options& options, ShareBoard board, Fd bell, std::opt
     : bell_(std::move(bell)),
       board_(std::move(board)),
       bells_(std::move(bells)),
-      core_(PolicyCore::Options{.cpus = options.cpus, .policy = options.policy}) {}
+      core_(PolicyCore::Options{.cpus = options.cpus, .policy = options.policy, .in_step = false}) {}
 
 Scheduler::~Scheduler() {
     ending_.store(true, std::memory_order_release);
@@ -78,7 +70,7 @@ void Scheduler::run() {
             const Nanoseconds now = monotonic_time();
             serve(now);
             look_for_halts(now);
-            next = earlier(core_.next_event(), next_look());
+            next = earlier(core_.next_event(), earlier(next_look(), next_quiet_end()));
         }
         wait(seen, next);
     }
@@ -89,11 +81,35 @@ void Scheduler::wait(uint32_t seen, std::optional<Nanoseconds> until) {
 }
 
 void Scheduler::serve(Nanoseconds now) {
+    do {
+        end_quiet(now);
+        take_reports(now);
+        dispatch(now);
+    } while (core_.contended() && next_quiet_end());
+}
+
+void Scheduler::take_reports(Nanoseconds now) {
     auto reports = board_.take_reports();
     while (const auto place = reports.next())
         if (*place < seats_.size() && seats_[*place].outside != nullptr) take(seats_[*place], now);
     for (auto& [number, far] : far_) serve_far(far, now);
-    dispatch(now);
+}
+
+// Of those whose lease's end matters again. The flag goes before the list is taken (lease_holder.cpp).
+void Scheduler::end_quiet(Nanoseconds now) {
+    const bool all = std::exchange(changed_, false) || core_.contended();
+    for (Seat* const seat : running_) {
+        if (seat->quiet_until == 0 || (!all && now < seat->quiet_until)) continue;
+        seat->quiet_until = 0;
+        seat->share().quiet.store(0, std::memory_order_seq_cst);
+    }
+}
+
+std::optional<Nanoseconds> Scheduler::next_quiet_end() {
+    std::optional<Nanoseconds> next;
+    for (const Seat* const seat : running_)
+        if (seat->quiet_until != 0) next = earlier(next, seat->quiet_until);
+    return next;
 }
 
 void Scheduler::take(Seat& seat, Nanoseconds now) {
@@ -102,14 +118,17 @@ void Scheduler::take(Seat& seat, Nanoseconds now) {
     if (VcpuShare::grant_of(report) != share.grant.load(std::memory_order_relaxed)) return;
     const Nanoseconds used = used_since(seat, now);
     const bool waits = VcpuShare::report_of(report) == VcpuReport::kWaiting;
+    // Not when we hear of it: between the two, its period may have ended.
+    const Nanoseconds at = std::min(now, std::max(share.reported_at.load(std::memory_order_relaxed),
+                                                  share.granted_at.load(std::memory_order_relaxed)));
     switch (seat.state) {
         case State::kRunning:
-            waits ? core_.expire(seat.vcpu, used, now) : core_.block(seat.vcpu, used, now);
+            waits ? core_.expire(seat.vcpu, used, at) : core_.block(seat.vcpu, used, at);
             break;
         case State::kHalted:
-            waits ? core_.wake(seat.vcpu, used, now) : core_.charge(seat.vcpu, used, now);
+            waits ? core_.wake(seat.vcpu, used, at) : core_.charge(seat.vcpu, used, at);
             break;
-        case State::kWaiting: core_.charge(seat.vcpu, used, now); return;
+        case State::kWaiting: core_.charge(seat.vcpu, used, at); return;
     }
     if (seat.state == State::kRunning) leave_running(seat);
     seat.state = waits ? State::kWaiting : State::kHalted;
@@ -152,6 +171,8 @@ void Scheduler::grant(const Lease& lease, Nanoseconds now) {
     running_.push_back(&seat);
     share.granted_at.store(now, std::memory_order_relaxed);
     share.grant.fetch_add(1, std::memory_order_release);
+    seat.quiet_until = core_.quiet_until(lease.vcpu).value_or(0);
+    share.quiet.store(seat.quiet_until != 0 ? 1 : 0, std::memory_order_relaxed);
     share.lease_end.store(lease.length == Lease::kUnlimited ? VcpuShare::kUnlimited : seat.cpu + lease.length,
                           std::memory_order_release);
     seat.board->nudge(seat.place);
@@ -165,7 +186,7 @@ void Scheduler::recall(VcpuId vcpu) {
 
 GuestId Scheduler::add_guest(const CpuQuota& quota) {
     MutexLock lock(mutex_);
-    return core_.add_guest(out_of_step(quota), monotonic_time());
+    return core_.add_guest(quota, monotonic_time());
 }
 
 void Scheduler::remove_guest(GuestId guest) {
@@ -176,7 +197,8 @@ void Scheduler::remove_guest(GuestId guest) {
 void Scheduler::set_quota(GuestId guest, const CpuQuota& quota) {
     {
         MutexLock lock(mutex_);
-        core_.set_quota(guest, out_of_step(quota), monotonic_time());
+        core_.set_quota(guest, quota, monotonic_time());
+        changed_ = true;
     }
     board_.ring();
 }
@@ -219,6 +241,7 @@ Result<uint32_t> Scheduler::add_vcpu(GuestId guest, ScheduledVcpu& outside) {
 void Scheduler::sit_down(Seat& seat, GuestId guest) {
     seat.vcpu = core_.add_vcpu(guest, monotonic_time());
     seat.share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
+    seat.share().quiet.store(0, std::memory_order_relaxed);
     seat.share().grant.fetch_add(1, std::memory_order_release);
     const auto number = static_cast<uint32_t>(seat.vcpu);
     if (seat_of_.size() <= number) seat_of_.resize(number + 1);
@@ -247,15 +270,16 @@ Nanoseconds Scheduler::waited_for_quota(uint32_t place) {
     const Nanoseconds ended = share.quota_waits.load(std::memory_order_relaxed);
     const Nanoseconds since = share.parked_since.load(std::memory_order_acquire);
     if (since == 0) return ended;
-    const bool granted = seats_[place].state == State::kRunning;  // and hasn't run since
-    const Nanoseconds until = granted ? share.granted_at.load(std::memory_order_relaxed) : monotonic_time();
-    return ended + std::max<Nanoseconds>(until - since, 0);
+    // One that has its lease waits for a CPU only.
+    const Nanoseconds granted = share.granted_at.load(std::memory_order_relaxed);
+    return ended + (granted >= since ? granted : monotonic_time()) - since;
 }
 
 void Scheduler::set_policy(Policy policy) {
     {
         MutexLock lock(mutex_);
         core_.set_policy(policy, monotonic_time());
+        changed_ = true;
     }
     board_.ring();
 }

@@ -82,6 +82,7 @@ class Scheduler final : public LeaseSource {
         Nanoseconds told_at = 0;           // when
         Nanoseconds halted_at = -kSecond;  // when it last said so
         Nanoseconds look_at = 0;           // while it runs
+        Nanoseconds quiet_until = 0;       // its lease's end needn't be told before; 0: it must be
         VcpuShare& share() const { return board->share(place); }
     };
     // A guest of another process.
@@ -106,6 +107,9 @@ class Scheduler final : public LeaseSource {
     void sit_down(Seat& seat, GuestId guest) REQUIRES(mutex_);
     void get_up(Seat& seat) REQUIRES(mutex_);
     void leave_running(Seat& seat) REQUIRES(mutex_);
+    void take_reports(Nanoseconds now) REQUIRES(mutex_);
+    void end_quiet(Nanoseconds now) REQUIRES(mutex_);
+    std::optional<Nanoseconds> next_quiet_end() REQUIRES(mutex_);
     void look_for_halts(Nanoseconds now) REQUIRES(mutex_);
     std::optional<Nanoseconds> next_look() REQUIRES(mutex_);
 
@@ -115,6 +119,7 @@ class Scheduler final : public LeaseSource {
     std::atomic<bool> ending_{false};
     Mutex mutex_;
     PolicyCore core_ GUARDED_BY(mutex_);
+    bool changed_ GUARDED_BY(mutex_) = false;    // a quota or the policy, since reports were taken
     std::deque<Seat> seats_ GUARDED_BY(mutex_);  // by place
     std::vector<uint32_t> free_places_ GUARDED_BY(mutex_);
     std::map<uint32_t, FarBoard> far_ GUARDED_BY(mutex_);  // by number

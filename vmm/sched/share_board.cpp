@@ -57,10 +57,9 @@ void ShareBoard::report(uint32_t place) const {
         uint32_t first = head_->first.load(std::memory_order_relaxed);
         do {
             one.next.store(first, std::memory_order_relaxed);
-        } while (!head_->first.compare_exchange_weak(first, place, std::memory_order_release,
+        } while (!head_->first.compare_exchange_weak(first, place, std::memory_order_seq_cst,
                                                      std::memory_order_relaxed));
     }
-    ring();
 }
 
 void ShareBoard::nudge(uint32_t place) const {

@@ -34,7 +34,7 @@ class ShareBoard {
     std::atomic<int64_t>& io_used() const { return head_->io_used; }
     std::atomic<int64_t>& io_held_until() const { return head_->io_held_until; }
 
-    // Puts `place` into the list of reports, and wakes the scheduler.
+    // Puts `place` into the list of reports.
     void report(uint32_t place) const;
     // Has the thread that is parked at `place` look again.
     void nudge(uint32_t place) const;
@@ -54,8 +54,8 @@ class ShareBoard {
         uint32_t walked_ = 0;  // a list in shared memory may have been made a ring
     };
     Reports take_reports() const {
-        if (head_->first.load(std::memory_order_relaxed) == kNone) return Reports(*this, kNone);
-        return Reports(*this, head_->first.exchange(kNone, std::memory_order_acquire));
+        if (head_->first.load(std::memory_order_seq_cst) == kNone) return Reports(*this, kNone);
+        return Reports(*this, head_->first.exchange(kNone, std::memory_order_seq_cst));
     }
     uint32_t doorbell() const { return head_->doorbell.load(std::memory_order_acquire); }
     // Waits until the doorbell isn't `seen` any more, or `deadline` (CLOCK_MONOTONIC; none: forever).

@@ -5,6 +5,10 @@
 //      lease_end = …, grant + 1, word + 1, wake ───► runs until its CPU time is lease_end
 //      ◄─── report {waiting | halted, grant}, cpu, in the list of reports, doorbell + 1, wake
 //
+// Where nothing can follow from a lease's end before the guest's next period, the scheduler says so with the
+// grant (`quiet`), and isn't woken: a capped vCPU that spins costs one wake-up of its scheduler a period, not
+// two.
+//
 // A report names the grant that it is about: one that crossed with a newer grant is out of date and is left
 // alone.
 #pragma once
@@ -32,10 +36,12 @@ struct alignas(64) VcpuShare {
     std::atomic<uint32_t> grant{0};  // which one this is
     std::atomic<int64_t> lease_end{kNoLease};  // of the thread's CPU time, ns
     std::atomic<int64_t> granted_at{0};        // CLOCK_MONOTONIC
+    std::atomic<uint32_t> quiet{0};  // 1: that it waits need not be told at once, the scheduler will look
 
     // Written by the vCPU's thread.
     alignas(64) std::atomic<uint64_t> report{0};  // pack()
     std::atomic<int64_t> cpu{0};                  // its CPU time then, ns; with that of the threads before it
+    std::atomic<int64_t> reported_at{0};          // CLOCK_MONOTONIC
     std::atomic<uint32_t> next{0};                // in the list of reports
     std::atomic<uint32_t> listed{0};              // 1: it is in there
     std::atomic<int64_t> quota_waits{0};          // time parked for a lease, of those that have ended; ns

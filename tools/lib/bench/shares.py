@@ -12,7 +12,7 @@ CAPS = (5, 10, 25, 50, 90)
 CGROUP_CAPS = (10, 25, 50, 90)  # a cgroup's quota is at least 1 ms
 WINDOWS = (0.1, 1, 10)          # seconds
 TARGETS = (0.8, 0.08, 0.005)    # percentage points
-SAMPLED, STEP_US = 11, 2000     # seconds, and how often
+SAMPLED, STEP_US = 11, 1000     # seconds, and how often
 KILO = 1_000_000                # of two instructions each: 2 s
 GUESTS = ("hang_spin", "bursts", "gaps", "wakes")
 SCRIPT = r"""
@@ -142,7 +142,7 @@ def report(found):
 
 def main(options):
     sampler = emulated.program(os.path.join(os.path.dirname(os.path.abspath(__file__)), "share_sampler.c"))
-    words = ["kvm-host", "--icount", "--timeout", "900", "--with", options.carrel, "--with", sampler]
+    words = ["kvm-host", "--icount", "--timeout", "2700", "--with", options.carrel, "--with", sampler]
     for guest in GUESTS:
         words += ["--add", f"{os.path.join(os.path.dirname(options.carrel), 'guest-images', guest)}.elf:/root/{guest}.elf"]
     emulated.say("shares, about 6 minutes on an idle machine ...")
