@@ -64,5 +64,21 @@ watched() {
 check 'quota: held at 24 MiB, not one page more' watched 24576
 check 'quota: held at a quota of no whole chunks' watched 21004
 check 'quota: 4 CPUs held' watched 24576 --cpus 4 --append all=1
+# Of one that is held, what happens at its limit is changed, and then its quota.
+changed() {
+    local socket=$scratch/s status=0
+    printf '{"guests": [%s, %s]}' "{\"name\": \"a\", \"kernel\": \"$GUESTS/touch_memory.elf\", \"memory\": \"64M\", \"memory-quota\": \"24M\"}" \
+        "{\"name\": \"b\", \"kernel\": \"$GUESTS/touch_memory.elf\", \"memory\": \"64M\", \"memory-quota\": \"24M\"}" >"$scratch/fleet.json"
+    timeout 60 "$CARREL" host "$scratch/fleet.json" --socket "$socket" </dev/null >"$scratch/host" 2>&1 &
+    local job=$!
+    ctl() { "$CARREL" ctl --socket "$socket" "$@" </dev/null 2>&1; }
+    shows() { for _ in {1..100}; do ctl --json show "$1" | grep -q "$2" && return 0; sleep 0.1; done; ctl --json show "$1"; return 1; }
+    shows a '"held"' && shows b '"held"' && ctl set a on-memory-limit=kill && shows a '"ended"' &&
+        ctl set b memory-quota=64M && shows b '"ended"' && ctl console b --once | grep -aq PASS || status=1
+    kill "$job"
+    wait "$job"
+    return "$status"
+}
+check 'quota: what happens at it, and it, may be changed while one is held' changed
 check 'quota: killed where it is to be' ends_with 39 touch_memory --memory 64M --memory-quota 24M --on-memory-limit kill --timeout 30s
 finish

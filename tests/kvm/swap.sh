@@ -75,7 +75,7 @@ used() {
     wait "$job"
     same 36 $? || status=1
     echo "at most $most KiB in $looks looks"
-    ((most <= 24576 && most > 16384)) && ! [[ -e $file ]] && return $status
+    ((most <= 24576 && most > 16384)) && ! [[ -e $file ]] && return "$status"
 }
 check 'swap: one file, one guest; and never a page more than the quota' used
 
