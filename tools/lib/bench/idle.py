@@ -1,4 +1,5 @@
 """A part of tools/bench quota: what idle guests of one process cost, besides their RAM."""
+import contextlib
 import http.client
 import json
 import os
@@ -12,7 +13,7 @@ import emulated
 from tables import aligned, number
 
 COUNTS = ((1, 0), (64, 0), (64, 1), (256, 0), (1000, 0))  # guests, and disks of each
-MOST_PSS = (100, 112)                                     # KiB a guest: what is asked for; with a disk what we have reached
+MOST_PSS = (100, 144)                                     # KiB a guest: what is asked for; with a disk what we have reached
 MOST_CPU = 0.5                                            # % of one CPU, the process
 RAM = 16                                                  # MiB: nothing else that is mapped is as large
 IDLE = 10                                                 # seconds
@@ -115,8 +116,7 @@ def wait_for(control, host, guests, log):
 
 def measure(carrel, guests, disks):
     """What such a host costs while all its guests are halted."""
-    group = Group()
-    with tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "log"), "w+", encoding="utf-8") as log:
+    with contextlib.closing(Group()) as group, tempfile.TemporaryDirectory() as folder, open(os.path.join(folder, "log"), "w+", encoding="utf-8") as log:
         path = os.path.join(folder, "s")
         words = [carrel, "host", fleet(folder, carrel, guests, disks), "--socket", path]
         # As a shell has it: more is the host's to ask for.
@@ -135,7 +135,6 @@ def measure(carrel, guests, disks):
             finally:
                 host.kill()
                 host.wait()
-                group.close()
 
 
 def report(results):
