@@ -118,9 +118,10 @@ void Scheduler::take(Seat& seat, Nanoseconds now) {
     if (VcpuShare::grant_of(report) != share.grant.load(std::memory_order_relaxed)) return;
     const Nanoseconds used = used_since(seat, now);
     const bool waits = VcpuShare::report_of(report) == VcpuReport::kWaiting;
-    // Not when we hear of it: between the two, its period may have ended.
-    const Nanoseconds at = std::min(now, std::max(share.reported_at.load(std::memory_order_relaxed),
-                                                  share.granted_at.load(std::memory_order_relaxed)));
+    // Not when we hear of it: between the two, its period may have ended. By our own stamp of the grant: the
+    // share's may be another process's to change.
+    const Nanoseconds at =
+        std::clamp(share.reported_at.load(std::memory_order_relaxed), std::min(seat.granted_at, now), now);
     switch (seat.state) {
         case State::kRunning:
             waits ? core_.expire(seat.vcpu, used, at) : core_.block(seat.vcpu, used, at);
@@ -169,6 +170,7 @@ void Scheduler::grant(const Lease& lease, Nanoseconds now) {
     seat.state = State::kRunning;
     seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
     running_.push_back(&seat);
+    seat.granted_at = now;
     share.granted_at.store(now, std::memory_order_relaxed);
     share.grant.fetch_add(1, std::memory_order_release);
     seat.quiet_until = core_.quiet_until(lease.vcpu).value_or(0);

@@ -80,6 +80,7 @@ class Scheduler final : public LeaseSource {
         State state = State::kHalted;
         Nanoseconds cpu = 0;               // of its thread, as last told
         Nanoseconds told_at = 0;           // when
+        Nanoseconds granted_at = 0;        // its last lease
         Nanoseconds halted_at = -kSecond;  // when it last said so
         Nanoseconds look_at = 0;           // while it runs
         Nanoseconds quiet_until = 0;       // its lease's end needn't be told before; 0: it must be
