@@ -14,11 +14,12 @@ using sched::MeasuredLoad;
 
 // Of a vCPU's time between two looks; nothing where that is too short to tell, or can't be (another process
 // says it).
-void add_share(std::optional<MeasuredLoad>& sum, Nanoseconds wall, Nanoseconds run, Nanoseconds waited) {
-    if (wall < GuestPlacement::kRound / 2 || wall > 1000 * GuestPlacement::kRound) return;
+void add_share(std::optional<MeasuredLoad>& sum, const sched::VcpuTimes& past) {
+    if (past.wall < GuestPlacement::kRound / 2) return;
     if (!sum) sum.emplace();
-    sum->run += std::clamp<Nanoseconds>(run, 0, wall) * kWholeCpu / wall;
-    sum->waited += std::clamp<Nanoseconds>(waited, 0, wall) * kWholeCpu / wall;
+    sum->run += past.run * kWholeCpu / past.wall;
+    sum->waited += past.host_cpu * kWholeCpu / past.wall;
+    sum->parked += past.quota * kWholeCpu / past.wall;
 }
 
 CpuShare percent(CpuShare share) {
@@ -106,16 +107,14 @@ void GuestPlacement::take(const std::string& name, const GuestStats& stats) {
     const auto found = guests_.find(name);
     if (found == guests_.end()) return;
     Placed& guest = found->second;
-    std::map<int32_t, Sample> now;
+    std::map<int32_t, sched::VcpuTimes> now;
     std::optional<MeasuredLoad> load;
     for (const VcpuStats& vcpu : stats.vcpus) {
         if (!vcpu.sample) continue;
         const sched::VcpuTimes& times = vcpu.sample->times;
-        const Sample sample{times.wall, times.run, times.host_cpu};
-        now.emplace(vcpu.sample->thread, sample);
+        now.emplace(vcpu.sample->thread, times);
         if (const auto before = guest.threads.find(vcpu.sample->thread); before != guest.threads.end())
-            add_share(load, sample.wall - before->second.wall, sample.run - before->second.run,
-                      sample.waited - before->second.waited);
+            add_share(load, times - before->second);
     }
     guest.threads = std::move(now);
     guest.fresh = load;
@@ -127,7 +126,7 @@ void GuestPlacement::keep(const std::string& name, Placed& guest) {
     const sched::CpuList cpus = placer_.cpus_of(name);
     if (cpus.empty()) return;
     std::erase_if(guest.kept, [&](const auto& kept) { return !guest.threads.contains(kept.first); });
-    for (const auto& [thread, sample] : guest.threads) {
+    for (const auto& [thread, times] : guest.threads) {
         sched::CpuList& kept = guest.kept[thread];
         if (kept != cpus) keep_thread_to_cpus(thread, cpus);
         kept = cpus;

@@ -57,13 +57,10 @@ class GuestPlacement final : public EventListener {
     void on_event(const GuestEvent& event) override;
 
   private:
-    struct Sample {
-        Nanoseconds wall = 0, run = 0, waited = 0;
-    };
     struct Placed : Guest {
-        std::map<int32_t, Sample> threads;         // as last seen
-        std::map<int32_t, sched::CpuList> kept;    // what they are kept to
-        std::optional<sched::MeasuredLoad> fresh;  // since the last review
+        std::map<int32_t, sched::VcpuTimes> threads;  // as last seen
+        std::map<int32_t, sched::CpuList> kept;       // what they are kept to
+        std::optional<sched::MeasuredLoad> fresh;     // since the last review
     };
 
     void begin(const std::string& name);

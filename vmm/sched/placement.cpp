@@ -44,7 +44,7 @@ CpuList Placer::cpus_of(const std::string& name) const {
 std::vector<Placer::Move> Placer::review(const std::map<std::string, MeasuredLoad>& measured) {
     for (const auto& [name, load] : measured) {
         if (const auto found = guests_.find(name); found != guests_.end())
-            found->second.demand = std::min(found->second.most, load.run + load.waited);
+            found->second.demand = std::min(found->second.most, load.run + load.waited + load.parked);
     }
     count_rounds();
     return carry_out(how_ == Placement::kSpread ? spread() : pack());

@@ -29,6 +29,7 @@ namespace carrel::sched {
 struct MeasuredLoad {
     CpuShare run = 0;
     CpuShare waited = 0;  // its vCPUs, for a host CPU
+    CpuShare parked = 0;  // and for a lease: others had it, or the cap is reached, which bounds the demand
     bool operator==(const MeasuredLoad&) const = default;
 };
 

@@ -1,8 +1,7 @@
 // What is better than how guests lie on CPUs now: by itself, out of numbers (placement.h decides when).
 //
-//   demand of a guest   what its vCPUs ran and what they waited for a host CPU, at most its cap: what it
-//   would
-//                       run if there were enough
+//   demand of a guest   what its vCPUs ran and what they waited for a lease or a host CPU, at most its cap:
+//                       what it would run if there were enough
 //   load of a CPU       the demand of the guests that may use it, each divided by how many it may use
 #pragma once
 
