@@ -237,3 +237,31 @@ TEST_CASE("scheduler: what is done for a guest elsewhere comes out of its cap") 
     account.charge(kSecond);
     scheduler->remove_guest(guest);
 }
+
+TEST_CASE("scheduler: one that stands still leaves its CPU to the others, whether it ran or waited") {
+    const auto scheduler = scheduler_of(1);
+    const GuestId guests[] = {scheduler->add_guest({}), scheduler->add_guest({})};
+    {
+        Spinner stands(*scheduler, guests[0]), goes_on(*scheduler, guests[1]);
+        // However busy this machine is.
+        const auto runs_on = [](Spinner& spinner) {
+            const Nanoseconds before = spinner.cpu();
+            const Nanoseconds deadline = monotonic_time() + 20 * kSecond;
+            while (spinner.cpu() == before && monotonic_time() < deadline) sleep_for(kMillisecond);
+            return spinner.cpu() != before;
+        };
+        for (int i = 0; i < 40; ++i) {
+            sleep_for(5 * kMillisecond + i * 100 * kMicrosecond);
+            stands.step_aside(true);
+            while (!stands.is_aside()) sleep_for(kMillisecond);
+            const Nanoseconds before = stands.cpu();
+            sleep_for(5 * kMillisecond);
+            REQUIRE(runs_on(goes_on));
+            REQUIRE(runs_on(goes_on));
+            REQUIRE(stands.cpu() == before);
+            stands.step_aside(false);
+        }
+        CHECK(runs_on(stands));
+    }
+    for (const GuestId guest : guests) scheduler->remove_guest(guest);
+}

@@ -50,6 +50,12 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
         while (stood_ != why || !sleeps()) ::usleep(20);
         why->begin(monotonic_time());
     }
+    // From now on it leaves its CPU to others, as a vCPU that is paused, or goes on.
+    void step_aside(bool aside) {
+        aside_ = aside;
+        kick();
+    }
+    bool is_aside() const { return is_aside_; }
     Nanoseconds cpu() const { return cpu_; }
     Nanoseconds longest_hold() const { return longest_hold_; }
     Nanoseconds waited() { return leases_.waited_for_quota(place_); }
@@ -84,6 +90,14 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
         tid_ = ::gettid();
         if (!lease_->begin().ok()) return;
         while (!stopped_) {
+            if (aside_) {
+                lease_->step_aside();
+                is_aside_ = true;
+                while (aside_ && !stopped_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                is_aside_ = false;
+                kicked_ = true;
+                continue;
+            }
             if (kicked_.exchange(false) && !lease_->look()) {
                 kicked_ = true;
                 continue;
@@ -100,7 +114,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
     }
 
     bool is_halted() const override { return halted_; }
-    bool is_stopped() const override { return stopped_; }
+    bool is_stopped() const override { return stopped_ || aside_; }
     void on_hold() override {}
     void on_held(Nanoseconds time) override { longest_hold_ = std::max<Nanoseconds>(longest_hold_, time); }
 
@@ -110,6 +124,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
     std::atomic<bool> kicked_{true};
     std::atomic<bool> halted_{false};
     std::atomic<bool> stopped_{false};
+    std::atomic<bool> aside_{false}, is_aside_{false};
     std::atomic<WaitStamp*> standing_{nullptr};
     std::atomic<WaitStamp*> stood_{nullptr};  // as its thread has seen it
     std::atomic<Nanoseconds> cpu_{0};

@@ -85,6 +85,13 @@ bool VcpuRunner::pass_gate() {
     }
 }
 
+// While it stands still others may have its CPU, and it asks before it runs on.
+void VcpuRunner::step_aside() {
+    if (!seat_) return;
+    seat_->lease.step_aside();
+    kicked_ = true;
+}
+
 // A hold is for want of memory; guest time runs on in it (DESIGN.md section 7).
 bool VcpuRunner::stand_still() {
     bool go_on = false;
@@ -93,6 +100,7 @@ bool VcpuRunner::stand_still() {
         if (go_on) vcpu_.tell_paused();
         return go_on;
     }
+    step_aside();
     paused_.begin(sched::monotonic_time());
     go_on = gate_.park();
     paused_.end(gate_.let_go_at());
@@ -102,6 +110,7 @@ bool VcpuRunner::stand_still() {
 // The guest is told how long it stood, as for every wait that it can't see (vmm/machine/steal_record_x86.h).
 template <class Wait>
 void VcpuRunner::starve(const Wait& wait) {
+    step_aside();
     steal_.begin_hold();
     const Nanoseconds since = sched::monotonic_time();
     starved_.begin(since);

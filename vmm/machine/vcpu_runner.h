@@ -86,6 +86,7 @@ class VcpuRunner final : public sched::ScheduledVcpu, private sched::LeaseVcpu {
     };
     bool pass_gate();
     bool stand_still();
+    void step_aside();
     bool keep_to_its_cpus();
     bool begin_lease();
     // LeaseVcpu

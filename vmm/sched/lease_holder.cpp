@@ -66,6 +66,12 @@ void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
     give_up_lease(cpu);
 }
 
+void LeaseHolder::step_aside() {
+    if (reserve_end_ != 0) return;  // it has no lease
+    wall_->disarm(monotonic_time());
+    give_up_lease(cpu_time());
+}
+
 // The scheduler grants another one only when it has been asked, so nothing of its is overwritten.
 void LeaseHolder::give_up_lease(Nanoseconds cpu) {
     share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);

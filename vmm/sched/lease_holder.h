@@ -44,6 +44,8 @@ class LeaseHolder {
     Result<void> begin();
     // The vCPU was kicked, or hasn't run yet: returns when it may run. False: is_stopped() came first.
     [[nodiscard]] bool look();
+    // It is about to stand still for another reason, and others may have its CPU. Before it runs on: look().
+    void step_aside();
     // The vCPU's thread ends.
     void end();
 

@@ -112,12 +112,17 @@ std::optional<Nanoseconds> Scheduler::next_quiet_end() {
     return next;
 }
 
+// One that wants to run under a grant that isn't the last is out of date. One that doesn't want to any more
+// (it halted, or is to stand still) means it whatever it has been granted meanwhile.
 void Scheduler::take(Seat& seat, Nanoseconds now) {
-    const VcpuShare& share = seat.share();
+    VcpuShare& share = seat.share();
     const uint64_t report = share.report.load(std::memory_order_acquire);
-    if (VcpuShare::grant_of(report) != share.grant.load(std::memory_order_relaxed)) return;
-    const Nanoseconds used = used_since(seat, now);
     const bool waits = VcpuShare::report_of(report) == VcpuReport::kWaiting;
+    if (VcpuShare::grant_of(report) != share.grant.load(std::memory_order_relaxed)) {
+        if (waits) return;
+        share.lease_end.store(VcpuShare::kNoLease, std::memory_order_release);
+    }
+    const Nanoseconds used = used_since(seat, now);
     // Not when we hear of it: between the two, its period may have ended. By our own stamp of the grant: the
     // share's may be another process's to change.
     const Nanoseconds at =
@@ -129,11 +134,18 @@ void Scheduler::take(Seat& seat, Nanoseconds now) {
         case State::kHalted:
             waits ? core_.wake(seat.vcpu, used, at) : core_.charge(seat.vcpu, used, at);
             break;
-        case State::kWaiting: core_.charge(seat.vcpu, used, at); return;
+        case State::kWaiting: waits ? core_.charge(seat.vcpu, used, at) : withdraw(seat, used, at); break;
     }
     if (seat.state == State::kRunning) leave_running(seat);
     seat.state = waits ? State::kWaiting : State::kHalted;
     if (!waits) seat.halted_at = now;
+}
+
+// It doesn't wait any more, which is for the core as if it had gone and come.
+void Scheduler::withdraw(Seat& seat, Nanoseconds used, Nanoseconds now) {
+    core_.charge(seat.vcpu, used, now);
+    core_.remove_vcpu(seat.vcpu, now);
+    sit_down(seat, seat.guest);
 }
 
 void Scheduler::leave_running(Seat& seat) {
@@ -241,6 +253,7 @@ Result<uint32_t> Scheduler::add_vcpu(GuestId guest, ScheduledVcpu& outside) {
 
 // A seat's grants go on counting: a late report of who sat here is out of date.
 void Scheduler::sit_down(Seat& seat, GuestId guest) {
+    seat.guest = guest;
     seat.vcpu = core_.add_vcpu(guest, monotonic_time());
     seat.share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
     seat.share().quiet.store(0, std::memory_order_relaxed);

@@ -73,6 +73,7 @@ class Scheduler final : public LeaseSource {
     enum class State : uint8_t { kHalted, kWaiting, kRunning };  // as the core has been told
     struct Seat {
         VcpuId vcpu{};
+        GuestId guest{};
         ScheduledVcpu* outside = nullptr;  // null: nobody sits here
         const ShareBoard* board = nullptr;
         uint32_t place = 0;  // there
@@ -101,6 +102,7 @@ class Scheduler final : public LeaseSource {
     void serve(Nanoseconds now) REQUIRES(mutex_);
     void serve_far(FarBoard& far, Nanoseconds now) REQUIRES(mutex_);
     void take(Seat& seat, Nanoseconds now) REQUIRES(mutex_);
+    void withdraw(Seat& seat, Nanoseconds used, Nanoseconds now) REQUIRES(mutex_);
     static Nanoseconds used_since(Seat& seat, Nanoseconds now);
     void dispatch(Nanoseconds now) REQUIRES(mutex_);
     void grant(const Lease& lease, Nanoseconds now) REQUIRES(mutex_);
