@@ -6,6 +6,7 @@ import re
 import tempfile
 
 import emulated
+import share_plot
 from tables import aligned
 
 CAPS = (5, 10, 25, 50, 90)
@@ -80,9 +81,13 @@ def parts(output):
     return found
 
 
+def samples(lines):
+    return [tuple(map(int, line.split())) for line in lines if re.fullmatch(r"\d+ \d+", line)]
+
+
 def worst(lines, cap):
     """The worst error of each window, percentage points."""
-    rows = [tuple(map(int, line.split())) for line in lines if re.fullmatch(r"\d+ \d+", line)]
+    rows = samples(lines)
     times, used = [row[0] for row in rows], [row[1] for row in rows]
 
     def used_at(moment):
@@ -140,6 +145,12 @@ def report(found):
     print("\n".join(aligned(rows)) + "\n")
 
 
+def plot(found, path):
+    caps = {cap: {who: samples(found[f"{who} {cap}"]) for who in ("carrel", "cgroup") if f"{who} {cap}" in found} for cap in CAPS}
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(share_plot.picture(caps))
+
+
 def main(options):
     sampler = emulated.program(os.path.join(os.path.dirname(os.path.abspath(__file__)), "share_sampler.c"))
     words = ["kvm-host", "--icount", "--timeout", "2700", "--with", options.carrel, "--with", sampler]
@@ -153,5 +164,8 @@ def main(options):
     if options.raw:
         with open(options.raw, "w", encoding="utf-8") as file:
             file.write(output)
-    report(parts(output))
+    found = parts(output)
+    report(found)
+    if options.plot:
+        plot(found, options.plot)
     return 0
