@@ -19,7 +19,10 @@ Word full_answer() {
     stats.machine.malformed = {{"virtio-blk 0", 2}};
     stats.machine.traffic = {{"virtio-net 0 (tap0)", {.received = 9, .refused = 4}, {.spoofed = 1}}};
     stats.machine.balloon.emplace().told[3] = 42;
-    stats.machine.memory = MemoryReport{.limit = 64, .charged = 32, .held = true};
+    stats.machine.memory = MemoryReport{.limit = 64,
+                                        .charged = 32,
+                                        .held = true,
+                                        .swap = SwapReport{.size = 16, .outs = 4, .trouble = "full"}};
     stats.vcpus.resize(2);
     stats.vcpus[1].exits = 8;
     stats.vcpus[1].sample = VcpuSample{12, {.wall = 100, .run = 60, .paused = 7}, true};
@@ -43,6 +46,8 @@ TEST_CASE("isolate: what is said is heard, every field of it") {
     CHECK(stats.machine.balloon->told[3] == 42);
     CHECK_FALSE(stats.machine.balloon->told[4].has_value());
     CHECK(stats.machine.memory->held);
+    CHECK(stats.machine.memory->swap->outs == 4);
+    CHECK(stats.machine.memory->swap->trouble == "full");
     CHECK_FALSE(stats.vcpus.at(0).sample.has_value());
     CHECK(stats.vcpus.at(1).sample->times.paused == 7);
     CHECK(stats.vcpus.at(1).sample->halts_known);
