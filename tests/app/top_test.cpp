@@ -244,7 +244,7 @@ TEST_CASE("top: what is swapped out is shown where something can be") {
     };
     CHECK_FALSE(shows("SWAP", 120));
     top.guests[0].what.swapped = 40 * kMiB;
-    for (const size_t columns : {80, 120}) {
+    for (const size_t columns : {size_t{80}, size_t{120}}) {
         CHECK(shows("SWAP", columns));
         CHECK(shows(" 40M", columns));
     }
