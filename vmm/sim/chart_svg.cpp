@@ -88,7 +88,7 @@ class Drawing {
                 "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\">{4:g}</text>\n",
                 x(time), kTop - 6, bottom() + 4, bottom() + 20, static_cast<double>(time) / kMillisecond);
         }
-        add("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">ms</text>\n", kWidth - 4, bottom() + 20);
+        add("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">ms</text>\n", kLeft - 12, bottom() + 20);
     }
 
     void row(size_t index) {

@@ -1,4 +1,5 @@
 """A picture of what tools/bench quota measured: each cap's share over time, in windows of 100 ms, beside a cgroup's of the same."""
+import bisect
 
 WIDTH, ROW, LEFT, TOP = 860, 96, 108, 56
 RANGE = 2.5  # percentage points up and down
@@ -8,13 +9,14 @@ COLOURS = {"carrel": "#1f6fb2", "cgroup": "#d9822b"}
 
 def windows(samples):
     """(seconds since the first, share in percent) of windows that follow each other; `samples`: (time, CPU time), ns."""
-    shares, at = [], 0
-    for i, (time, used) in enumerate(samples):
-        since, before = samples[at]
-        if time - since >= WINDOW * 1e9 - 1e6:
-            shares.append(((time - samples[0][0]) / 1e9, (used - before) / (time - since) * 100))
-            at = i
-    return shares
+    times, used = zip(*samples)
+
+    def used_at(moment):
+        i = max(bisect.bisect_left(times, moment), 1)
+        return used[i - 1] + (used[i] - used[i - 1]) * (moment - times[i - 1]) / (times[i] - times[i - 1])
+    length = WINDOW * 1e9
+    starts = [times[0] + k * length for k in range(int((times[-1] - times[0]) / length))]
+    return [((start + length - times[0]) / 1e9, (used_at(start + length) - used_at(start)) / length * 100) for start in starts]
 
 
 def line(shares, cap, top, end, colour):
