@@ -56,7 +56,8 @@ TEST_CASE("scheduler: a capped vCPU gets its share of a CPU, and not more") {
         const Nanoseconds used = spinner.cpu();
         const Nanoseconds due = (monotonic_time() - before) * cap / kWholeCpu;
         CHECK(used <= due + 10 * kMillisecond * cap / kWholeCpu + kMillisecond);
-        // This machine may be busy: what it waited for a host CPU isn't the scheduler's doing.
+        CHECK(used >= due / 2);  // this machine may be busy
+        // More closely: what it waited for a host CPU isn't the scheduler's doing.
         DirectOpener opener;
         const auto thread = ThreadTimes::open(opener, spinner.thread()).value().read().value();
         CHECK(thread.run + thread.waited >= due * 9 / 10);
