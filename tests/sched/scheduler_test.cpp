@@ -51,16 +51,22 @@ TEST_CASE("scheduler: a capped vCPU gets its share of a CPU, and not more") {
     const GuestId guest = scheduler->add_guest(capped(cap));
     {
         Spinner spinner(*scheduler, guest);
-        const Nanoseconds before = monotonic_time();
-        sleep_for(kSecond);
-        const Nanoseconds used = spinner.cpu();
-        const Nanoseconds due = (monotonic_time() - before) * cap / kWholeCpu;
-        CHECK(used <= due + 10 * kMillisecond * cap / kWholeCpu + kMillisecond);
-        CHECK(used >= due / 2);  // this machine may be busy
-        // More closely: what it waited for a host CPU isn't the scheduler's doing.
         DirectOpener opener;
-        const auto thread = ThreadTimes::open(opener, spinner.thread()).value().read().value();
-        CHECK(thread.run + thread.waited >= due * 9 / 10);
+        const ThreadTimes thread = ThreadTimes::open(opener, spinner.thread()).value();
+        // This machine may be busy: a second in which the host gave it its CPU is looked for.
+        for (int tries = 1;; ++tries) {
+            const auto from = thread.read().value();
+            const Nanoseconds before = monotonic_time();
+            sleep_for(kSecond);
+            const auto to = thread.read().value();
+            const Nanoseconds due = (monotonic_time() - before) * cap / kWholeCpu;
+            const Nanoseconds used = to.run - from.run, waited = to.waited - from.waited;
+            CHECK(used <= due + 10 * kMillisecond * cap / kWholeCpu + kMillisecond);
+            CHECK(used + waited >= due * 9 / 10);
+            if (waited > due / 4 && tries < 10) continue;
+            CHECK(used >= due / 2);
+            break;
+        }
     }
     scheduler->remove_guest(guest);
 }

@@ -29,6 +29,7 @@ class Spinner final : public ScheduledVcpu, private LeaseVcpu {
         place_ = *place;
         lease_ = std::make_unique<LeaseHolder>(leases.board(), place_, static_cast<LeaseVcpu&>(*this));
         thread_ = std::thread([this] { run(); });
+        while (tid_ == 0) std::this_thread::yield();
     }
     ~Spinner() override {
         stopped_ = true;
