@@ -46,7 +46,7 @@ if python3 "$with_errno" getrandom=ENOSYS -- true 2>/dev/null; then
     done
     check 'guest memory fails under KVM_RUN' kvm_says ioctl:KVM_RUN=EFAULT 'guest memory'
     check 'a thread that cannot be created' kvm_says thread=EAGAIN 'ulimit -u'
-    for refused in eventfd2=EMFILE epoll_create1=EMFILE signalfd4=EMFILE getrandom=ENOSYS; do
+    for refused in eventfd2=EMFILE epoll_create1=EMFILE getrandom=ENOSYS; do
         check "the kernel refuses: $refused" kvm_says "$refused" 'carrel: cannot'
     done
 else

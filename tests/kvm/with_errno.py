@@ -4,7 +4,7 @@
 Runs COMMAND under a seccomp filter by which the kernel itself refuses some of its system calls, in all of its threads:
   ioctl:REQUEST=ERRNO   ioctl(2) with that request, by name (KVM_CREATE_VM) or number
   thread=ERRNO          a new thread; processes can still be made
-  CALL=ERRNO            memfd_create, eventfd2, epoll_create1, signalfd4, getrandom, io_uring_setup
+  CALL=ERRNO            memfd_create, eventfd2, epoll_create1, getrandom, io_uring_setup
 """
 import ctypes
 import errno
@@ -19,7 +19,7 @@ LOAD, EQUAL, ANY_BIT, RETURN = 0x20, 0x15, 0x45, 0x06
 NUMBER, ARGUMENT = 0, 16  # offsets in seccomp_data: the call's number, the first argument's low half
 CLONE_THREAD = 0x00010000
 CALLS = {"ioctl": 16, "clone": 56, "clone3": 435, "memfd_create": 319, "eventfd2": 290, "epoll_create1": 291,
-         "signalfd4": 289, "getrandom": 318, "io_uring_setup": 425}
+         "getrandom": 318, "io_uring_setup": 425}
 REQUESTS = {"KVM_GET_API_VERSION": 0xAE00, "KVM_CREATE_VM": 0xAE01, "KVM_GET_VCPU_MMAP_SIZE": 0xAE04,
             "KVM_CREATE_VCPU": 0xAE41, "KVM_CREATE_IRQCHIP": 0xAE60, "KVM_CREATE_PIT2": 0x4040AE77,
             "KVM_SET_USER_MEMORY_REGION": 0x4020AE46, "KVM_SET_TSS_ADDR": 0xAE47, "KVM_RUN": 0xAE80,
