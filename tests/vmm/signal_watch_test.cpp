@@ -63,7 +63,17 @@ TEST_CASE("signals: what another thread or process sends wakes the loop") {
     CHECK(rig.after(200 * kMillisecond) == "TERM ");
 }
 
-TEST_CASE("signals: one that was ignored stays so, and a watch that ends leaves the default") {
+TEST_CASE("signals: one that comes after the watch doesn't end the process") {
+    Rig rig;
+    { const auto watch = rig.watch({SIGUSR2}); }
+    ::raise(SIGUSR2);  // which would end it
+    sigset_t waiting;
+    REQUIRE(::sigpending(&waiting) == 0);
+    CHECK(::sigismember(&waiting, SIGUSR2) == 1);
+    std::signal(SIGUSR2, SIG_IGN);  // and it is gone
+}
+
+TEST_CASE("signals: one that was ignored stays so, and a watch that ends leaves the others their default") {
     Rig rig;
     std::signal(SIGHUP, SIG_IGN);
     {

@@ -48,7 +48,14 @@ SignalWatch::SignalWatch(EventLoop& loop, Fd bell, Callback callback)
     this_threads_watches = this;
 }
 
+// Blocked before they do again what they did by default: one that comes now is too late to end us otherwise
+// than we end.
 SignalWatch::~SignalWatch() {
+    sigset_t ours;
+    ::sigemptyset(&ours);
+    for (uint64_t left = taken_; left != 0; left &= left - 1)
+        ::sigaddset(&ours, std::countr_zero(left) + 1);
+    ::pthread_sigmask(SIG_BLOCK, &ours, nullptr);
     for (uint64_t left = taken_; left != 0; left &= left - 1)
         std::signal(std::countr_zero(left) + 1, SIG_DFL);
     loop_.unwatch(bell_.get());

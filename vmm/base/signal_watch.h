@@ -25,7 +25,7 @@ class SignalWatch {
     static Result<std::unique_ptr<SignalWatch>> create(EventLoop& loop, std::initializer_list<int> numbers,
                                                        Callback callback);
     SignalWatch(EventLoop& loop, Fd bell, Callback callback);  // use create()
-    ~SignalWatch();                                            // they do again what they did by default
+    ~SignalWatch();                                            // they are blocked again
     SignalWatch(const SignalWatch&) = delete;
     SignalWatch& operator=(const SignalWatch&) = delete;
 
