@@ -7,8 +7,7 @@
 //   crowded    the one move that helps most, after         all moves that are needed, after kCrowdedRounds
 //              kCrowdedRounds of it
 //   calm       guests are counted evenly, after            onto fewer CPUs, after a patience that doubles
-//   each
-//              kCalmRounds                                 time that this was taken back soon
+//              kCalmRounds                                 each time that this was taken back soon
 //
 // So nobody bounces: what helps is done only when it would have helped in several seconds on end, and who was
 // moved stays for kRestRounds. The more CPUs a guest has vCPUs for, the more it may use; what else runs on

@@ -100,6 +100,35 @@ std::vector<PlacementStep> steps(const PlacedGuests& before, const PlacedGuests&
     return steps;
 }
 
+// Of one guest's part from one CPU to another.
+struct Worth {
+    int64_t gain;      // 0: not to be done
+    CpuShare crowded;  // for PlacementStep
+};
+
+// The move that gains most, and of such the one that moves least. `worth(guest, from, to)` is asked of all
+// that may be moved.
+template <class WorthOf>
+std::optional<PlacementStep> best_move(const PlacedGuests& guests, WorthOf worth) {
+    const CpuLoads loads = loads_of(guests);
+    std::optional<PlacementStep> best;
+    std::tuple<int64_t, CpuShare> best_by;
+    for (const auto& [name, guest] : guests) {
+        if (guest.rests != 0) continue;
+        for (const uint32_t from : guest.cpus) {
+            for (const uint32_t to : guest.allowed) {
+                if (has(guest.cpus, to)) continue;
+                const Worth move = worth(guest, at(loads, from), at(loads, to));
+                const std::tuple by(move.gain, -guest.part());
+                if (move.gain <= 0 || (best && by <= best_by)) continue;
+                best = PlacementStep{name, exchanged(guest.cpus, from, to), move.crowded};
+                best_by = by;
+            }
+        }
+    }
+    return best;
+}
+
 }  // namespace
 
 uint32_t PlacedGuest::width() const {
@@ -124,46 +153,19 @@ CpuList spread_out(const PlacedGuest& guest, const CpuLoads& loads) {
 }
 
 std::optional<PlacementStep> relieve(const PlacedGuests& guests) {
-    const CpuLoads loads = loads_of(guests);
-    std::optional<PlacementStep> best;
-    std::tuple<CpuShare, CpuShare> best_by;  // the gain, and less of what moves
-    for (const auto& [name, guest] : guests) {
-        if (guest.rests != 0) continue;
-        for (const uint32_t from : guest.cpus) {
-            const CpuShare load = at(loads, from).load, part = guest.part();
-            if (load <= kCrowded) continue;
-            for (const uint32_t to : guest.allowed) {
-                if (has(guest.cpus, to)) continue;
-                const CpuShare gain = load - std::max(load - part, at(loads, to).load + part);
-                const std::tuple by(gain, -part);
-                if (gain < kGain || (best && by <= best_by)) continue;
-                best = PlacementStep{name, exchanged(guest.cpus, from, to), load};
-                best_by = by;
-            }
-        }
-    }
-    return best;
+    return best_move(guests, [](const PlacedGuest& guest, const CpuLoad& from, const CpuLoad& to) {
+        const CpuShare part = guest.part();
+        const CpuShare gain = from.load - std::max(from.load - part, to.load + part);
+        return Worth{.gain = from.load > kCrowded && gain >= kGain ? gain : 0, .crowded = from.load};
+    });
 }
 
 std::optional<PlacementStep> even_out(const PlacedGuests& guests) {
-    const CpuLoads loads = loads_of(guests);
-    std::optional<PlacementStep> best;
-    std::tuple<int64_t, CpuShare> best_by;
-    for (const auto& [name, guest] : guests) {
-        if (guest.rests != 0) continue;
-        for (const uint32_t from : guest.cpus) {
-            for (const uint32_t to : guest.allowed) {
-                const CpuLoad target = at(loads, to);
-                const int64_t fewer = int64_t{at(loads, from).guests} - target.guests;
-                if (has(guest.cpus, to) || fewer < 2 || target.load + guest.part() > kWholeCpu) continue;
-                const std::tuple by(fewer, -guest.part());
-                if (best && by <= best_by) continue;
-                best = PlacementStep{name, exchanged(guest.cpus, from, to), 0};
-                best_by = by;
-            }
-        }
-    }
-    return best;
+    return best_move(guests, [](const PlacedGuest& guest, const CpuLoad& from, const CpuLoad& to) {
+        const int64_t fewer = int64_t{from.guests} - to.guests;
+        const bool good = fewer >= 2 && to.load + guest.part() <= kWholeCpu;
+        return Worth{.gain = good ? fewer : 0, .crowded = 0};
+    });
 }
 
 CpuList pack_in(const PlacedGuest& guest, const CpuLoads& loads) {
