@@ -155,6 +155,30 @@ TEST_CASE("far boards: who lies cheats on nobody else") {
     CHECK(liar.charged_io() >= 0);
 }
 
+// What it asks for may cross with what the scheduler makes of its last word.
+TEST_CASE("far boards: who stopped waiting is woken, and asks again") {
+    const auto scheduler = far_scheduler(1);
+    FarGuest guest(*scheduler, capped(kWholeCpu / 100));
+    const ShareBoard board = guest.board();
+    VcpuShare& share = board.share(0);
+    const auto say = [&](VcpuReport what) {
+        share.report = VcpuShare::pack(what, share.grant);
+        board.report(0);
+        board.ring();
+    };
+    // Its budget is spent: from here on it waits.
+    share.cpu = 20 * kMillisecond;
+    say(VcpuReport::kHalted);
+    sleep_for(20 * kMillisecond);
+    say(VcpuReport::kWaiting);
+    sleep_for(20 * kMillisecond);
+    const uint32_t grant = share.grant, word = share.word;
+    say(VcpuReport::kHalted);
+    for (int i = 0; i < 1000 && share.word == word; ++i) sleep_for(kMillisecond);
+    CHECK(share.grant != grant);
+    CHECK(share.word != word);
+}
+
 TEST_CASE("far boards: who rings without end isn't listened to, and is served all the same") {
     const auto scheduler = far_scheduler(2);
     FarGuest honest(*scheduler, capped(kWholeCpu / 4)), noisy(*scheduler, capped(kWholeCpu / 4));

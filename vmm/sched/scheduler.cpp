@@ -141,11 +141,13 @@ void Scheduler::take(Seat& seat, Nanoseconds now) {
     if (!waits) seat.halted_at = now;
 }
 
-// It doesn't wait any more, which is for the core as if it had gone and come.
+// It doesn't wait any more, which is for the core as if it had gone and come. If it has asked anew meanwhile,
+// it did so under the grant before: it has to look, and to ask again.
 void Scheduler::withdraw(Seat& seat, Nanoseconds used, Nanoseconds now) {
     core_.charge(seat.vcpu, used, now);
     core_.remove_vcpu(seat.vcpu, now);
     sit_down(seat, seat.guest);
+    seat.board->nudge(seat.place);
 }
 
 void Scheduler::leave_running(Seat& seat) {
