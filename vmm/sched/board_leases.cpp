@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "vmm/sched/lease_timers.h"
-
 namespace carrel::sched {
 
 // The share's CPU time goes on counting where a vCPU gets a new thread: it isn't the scheduler's business
@@ -27,16 +25,6 @@ Result<uint32_t> BoardLeases::add_vcpu(GuestId, ScheduledVcpu& vcpu) {
 void BoardLeases::remove_vcpu(uint32_t place) {
     MutexLock lock(mutex_);
     taken_[place] = false;
-}
-
-Nanoseconds BoardLeases::waited_for_quota(uint32_t place) {
-    const VcpuShare& share = board_.share(place);
-    const Nanoseconds ended = share.quota_waits.load(std::memory_order_relaxed);
-    const Nanoseconds since = share.parked_since.load(std::memory_order_acquire);
-    if (since == 0) return ended;
-    const bool granted = share.lease_end.load(std::memory_order_acquire) > share.cpu.load();
-    const Nanoseconds until = granted ? share.granted_at.load(std::memory_order_relaxed) : monotonic_time();
-    return ended + std::max<Nanoseconds>(until - since, 0);
 }
 
 Nanoseconds BoardLeases::charge_io(GuestId, Nanoseconds used) {

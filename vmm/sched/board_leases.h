@@ -22,7 +22,6 @@ class BoardLeases final : public LeaseSource {
 
     Result<uint32_t> add_vcpu(GuestId guest, ScheduledVcpu& vcpu) override EXCLUDES(mutex_);
     void remove_vcpu(uint32_t place) override EXCLUDES(mutex_);
-    Nanoseconds waited_for_quota(uint32_t place) override;
     Nanoseconds charge_io(GuestId guest, Nanoseconds used) override;
     const ShareBoard& board() const override { return board_; }
 

@@ -21,7 +21,7 @@ Result<void> LeaseHolder::begin() {
 void LeaseHolder::end() {
     if (!wall_) return;
     share().thread.store(0, std::memory_order_release);
-    give_up_lease(cpu_time());
+    give_up_lease(cpu_time(), monotonic_time());
     wall_.reset();
     cpu_.reset();
 }
@@ -63,20 +63,21 @@ void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
     wall_->disarm(now);
     reserve_end_ = cpu + kReserve;
     cpu_->arm(reserve_end_ - before_);
-    give_up_lease(cpu);
+    give_up_lease(cpu, now);
 }
 
 void LeaseHolder::step_aside() {
     if (reserve_end_ != 0) return;  // it has no lease
-    wall_->disarm(monotonic_time());
-    give_up_lease(cpu_time());
+    const Nanoseconds now = monotonic_time();
+    wall_->disarm(now);
+    give_up_lease(cpu_time(), now);
 }
 
 // The scheduler grants another one only when it has been asked, so nothing of its is overwritten.
-void LeaseHolder::give_up_lease(Nanoseconds cpu) {
+void LeaseHolder::give_up_lease(Nanoseconds cpu, Nanoseconds now) {
     share().lease_end.store(VcpuShare::kNoLease, std::memory_order_relaxed);
     share().quiet.store(0, std::memory_order_relaxed);  // what it asks for next is another matter
-    report(VcpuReport::kHalted, cpu, monotonic_time());
+    report(VcpuReport::kHalted, cpu, now);
 }
 
 bool LeaseHolder::park(Nanoseconds cpu) {

@@ -58,7 +58,7 @@ class LeaseHolder {
     // The CPU time by which its lease is counted.
     Nanoseconds cpu_time() const { return before_ + thread_cpu_time(); }
     void rest_in_halt(Nanoseconds cpu);
-    void give_up_lease(Nanoseconds cpu);
+    void give_up_lease(Nanoseconds cpu, Nanoseconds now);
     bool park(Nanoseconds cpu);
     Nanoseconds wait_for_lease(Nanoseconds cpu);
     void arm(Nanoseconds rest);

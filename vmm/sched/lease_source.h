@@ -7,6 +7,7 @@
 #include "vmm/base/clock.h"
 #include "vmm/base/kick.h"
 #include "vmm/base/result.h"
+#include "vmm/sched/lease_timers.h"
 #include "vmm/sched/policy_core.h"
 #include "vmm/sched/share_board.h"
 
@@ -30,7 +31,9 @@ class LeaseSource {
     // Its thread has ended.
     virtual void remove_vcpu(uint32_t place) = 0;
     // How long its thread has been parked for want of a lease, until now.
-    virtual Nanoseconds waited_for_quota(uint32_t place) = 0;
+    Nanoseconds waited_for_quota(uint32_t place) const {
+        return board().share(place).waited_for_quota(monotonic_time());
+    }
     // CPU time that the process's threads spent for the guest. Until when (CLOCK_MONOTONIC) they are to leave
     // it alone, its slice for I/O being spent; 0: go on.
     virtual Nanoseconds charge_io(GuestId guest, Nanoseconds used) = 0;

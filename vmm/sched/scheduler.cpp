@@ -281,17 +281,6 @@ void Scheduler::remove_vcpu(uint32_t place) {
     board_.ring();  // others may have its CPU
 }
 
-Nanoseconds Scheduler::waited_for_quota(uint32_t place) {
-    MutexLock lock(mutex_);
-    const VcpuShare& share = board_.share(place);
-    const Nanoseconds ended = share.quota_waits.load(std::memory_order_relaxed);
-    const Nanoseconds since = share.parked_since.load(std::memory_order_acquire);
-    if (since == 0) return ended;
-    // One that has its lease waits for a CPU only.
-    const Nanoseconds granted = share.granted_at.load(std::memory_order_relaxed);
-    return ended + (granted >= since ? granted : monotonic_time()) - since;
-}
-
 void Scheduler::set_policy(Policy policy) {
     {
         MutexLock lock(mutex_);

@@ -53,7 +53,6 @@ class Scheduler final : public LeaseSource {
     // Of guests in this process.
     Result<uint32_t> add_vcpu(GuestId guest, ScheduledVcpu& vcpu) override EXCLUDES(mutex_);
     void remove_vcpu(uint32_t place) override EXCLUDES(mutex_);
-    Nanoseconds waited_for_quota(uint32_t place) override EXCLUDES(mutex_);
     Nanoseconds charge_io(GuestId guest, Nanoseconds used) override EXCLUDES(mutex_);
     const ShareBoard& board() const override { return board_; }
 

@@ -13,6 +13,7 @@
 // alone.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -47,6 +48,16 @@ struct alignas(64) VcpuShare {
     std::atomic<int64_t> quota_waits{0};          // time parked for a lease, of those that have ended; ns
     std::atomic<int64_t> parked_since{0};         // CLOCK_MONOTONIC; 0: it isn't
     std::atomic<int32_t> thread{0};               // gettid(2); 0: there is none
+
+    // How long its thread has been parked for want of a lease, until `now`. Any thread. One that has its lease
+    // waits for a host CPU only.
+    Nanoseconds waited_for_quota(Nanoseconds now) const {
+        const Nanoseconds ended = quota_waits.load(std::memory_order_relaxed);
+        const Nanoseconds since = parked_since.load(std::memory_order_acquire);
+        if (since == 0) return ended;
+        const Nanoseconds granted = granted_at.load(std::memory_order_relaxed);
+        return ended + std::max<Nanoseconds>((granted >= since ? granted : now) - since, 0);
+    }
 
     static uint64_t pack(VcpuReport report, uint32_t grant) {
         return uint64_t{grant} << 32 | static_cast<uint32_t>(report);
