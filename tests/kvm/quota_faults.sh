@@ -1,6 +1,7 @@
 #!/bin/bash
 # Caps hold whatever one guest, the host or a client does: two capped guests beside it are watched each time, second by second
 # (watch_shares.py). Where this may be done, the host runs before the machine's other work, so that few seconds are noisy.
+# Alone: whole seconds are judged to 0.08 points.
 set -uo pipefail
 # shellcheck source=tests/kvm/lib.bash
 . "$(dirname "$0")/lib.bash"

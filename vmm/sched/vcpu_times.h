@@ -12,6 +12,7 @@
 //   paused    stamps of its thread at the gate, until it was let go
 //
 // What a thread waits after it was granted a lease or let go is for a host CPU, and the kernel counts it.
+// Where the host is a guest itself, what was stolen from it is in no thread's clock: the residual shows it.
 #pragma once
 
 #include <atomic>
