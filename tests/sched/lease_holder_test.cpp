@@ -1,6 +1,8 @@
 // A vCPU's side of the agreement, the scheduler's being played by the test.
 #include "vmm/sched/lease_holder.h"
 
+#include <sys/resource.h>
+
 #include <csignal>
 #include <thread>
 
@@ -15,10 +17,11 @@ namespace {
 
 class Vcpu final : public LeaseVcpu {
   public:
-    bool is_halted() const override { return false; }
+    bool is_halted() const override { return halted; }
     bool is_stopped() const override { return stopped; }
     void on_hold() override {}
     void on_held(Nanoseconds) override {}
+    std::atomic<bool> halted{false};
     std::atomic<bool> stopped{false};
 };
 
@@ -134,4 +137,40 @@ TEST_CASE("lease: where its end can wait it stands in the list, and wakes nobody
     vcpu.stopped = true;
     board.nudge(0);
     thread.join();
+}
+
+TEST_CASE("lease: who lives on its reserve wakes before who computes, and is as before when that is spent") {
+    std::signal(signals::kick(), [](int) {});
+    const ShareBoard board = ShareBoard::create().value();
+    VcpuShare& share = board.share(0);
+    Vcpu vcpu;
+    struct Priorities {
+        int usual = 0, resting = 0, parked = 0;
+    } priorities;
+    bool permitted = true;
+    std::thread thread([&] {
+        const auto priority = [] { return ::getpriority(PRIO_PROCESS, 0); };
+        LeaseHolder holder(board, 0, vcpu);
+        REQUIRE(holder.begin().ok());
+        priorities.usual = priority();
+        permitted = ::setpriority(PRIO_PROCESS, 0, priorities.usual - WakingPriority::kSteps) == 0;
+        (void)::setpriority(PRIO_PROCESS, 0, priorities.usual);
+        vcpu.halted = true;
+        (void)holder.look();  // its lease has been taken back
+        priorities.resting = priority();
+        vcpu.halted = false;
+        const Nanoseconds end = thread_cpu_time() + 2 * LeaseHolder::kReserve;
+        while (thread_cpu_time() < end) continue;
+        vcpu.stopped = true;
+        (void)holder.look();
+        priorities.parked = priority();
+        holder.end();
+    });
+    thread.join();
+    CHECK(VcpuShare::report_of(share.report.load()) == VcpuReport::kHalted);  // end()'s
+    CHECK(priorities.parked == priorities.usual);
+    if (permitted)
+        CHECK(priorities.resting == priorities.usual - WakingPriority::kSteps);
+    else
+        CHECK(priorities.resting == priorities.usual);
 }

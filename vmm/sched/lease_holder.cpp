@@ -24,6 +24,7 @@ void LeaseHolder::end() {
     give_up_lease(cpu_time(), monotonic_time());
     wall_.reset();
     cpu_.reset();
+    priority_.lower();
 }
 
 bool LeaseHolder::look() {
@@ -31,6 +32,7 @@ bool LeaseHolder::look() {
     if (reserve_end_ != 0) {
         if (cpu < reserve_end_) return true;  // kicked for another reason
         reserve_end_ = 0;
+        priority_.lower();
         return park(cpu);
     }
     const int64_t lease_end = share().lease_end.load(std::memory_order_acquire);
@@ -63,6 +65,7 @@ void LeaseHolder::rest_in_halt(Nanoseconds cpu) {
     wall_->disarm(now);
     reserve_end_ = cpu + kReserve;
     cpu_->arm(reserve_end_ - before_);
+    priority_.raise();
     give_up_lease(cpu, now);
 }
 

@@ -15,6 +15,7 @@
 
 #include "vmm/sched/lease_timers.h"
 #include "vmm/sched/share_board.h"
+#include "vmm/sched/waking_priority.h"
 
 namespace carrel::sched {
 
@@ -71,6 +72,7 @@ class LeaseHolder {
     uint32_t reported_grant_ = 0;    // which the last report was about
     Nanoseconds before_ = 0;         // what the place's threads before this one have used
     Nanoseconds reserve_end_ = 0;    // of its CPU time; 0: it isn't living on its reserve
+    WakingPriority priority_;        // raised while it is
 };
 
 }  // namespace carrel::sched
