@@ -10,14 +10,14 @@ namespace {
 
 // A free place of the table, or a new one at its end.
 template <class Record>
-uint32_t place_for(std::vector<Record>& records, std::vector<uint32_t>& free, Record record) {
+uint32_t place_for(std::vector<Record>& records, std::vector<uint32_t>& free, const Record& record) {
     if (free.empty()) {
-        records.push_back(std::move(record));
+        records.push_back(record);
         return static_cast<uint32_t>(records.size() - 1);
     }
     const uint32_t id = free.back();
     free.pop_back();
-    records[id] = std::move(record);
+    records[id] = record;
     return id;
 }
 
