@@ -23,7 +23,7 @@ ThreadRunner::~ThreadRunner() {
         stopped_.notify_all();
     }
     ring(0);
-    thread_.join();
+    thread_.join_body();
 }
 
 void ThreadRunner::ring(uint16_t) const {

@@ -15,6 +15,7 @@ const std::map<GuestState, std::string> kAllowed = {
     {GuestState::kLoading, "console show "},
     {GuestState::kCreated, "start delete set console show "},
     {GuestState::kRunning, "pause stop kill set console show "},
+    {GuestState::kPausing, "kill set console show "},
     {GuestState::kPaused, "resume kill set console show "},
     {GuestState::kHeld, "kill set console show "},
     {GuestState::kStopping, "kill set console show "},

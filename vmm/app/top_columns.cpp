@@ -26,7 +26,8 @@ std::string number_cell(uint64_t number) {
 
 // For a narrow column.
 std::string short_state(const std::string& state) {
-    constexpr std::array<std::pair<std::string_view, const char*>, 5> kShort = {{{"running", "run"},
+    constexpr std::array<std::pair<std::string_view, const char*>, 6> kShort = {{{"running", "run"},
+                                                                                 {"pausing", "pause"},
                                                                                  {"paused", "pause"},
                                                                                  {"stopping", "stop"},
                                                                                  {"created", "ready"},

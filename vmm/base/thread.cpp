@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <ctime>
 #include <utility>
 
 #include "vmm/base/signals.h"
@@ -13,17 +14,22 @@ namespace {
 // Ours are shallow. glibc's 8 MiB would be backed by huge pages: 2 MiB resident a thread for a few hundred
 // bytes used.
 constexpr size_t kStackSize = size_t{256} * 1024;
-constexpr size_t kMaxName = 15;  // TASK_COMM_LEN less the NUL
+constexpr size_t kMaxName = 15;        // TASK_COMM_LEN less the NUL
+constexpr long kMoment = 100'000'000;  // ns
 
 struct Start {
     std::string name;
     std::function<void()> body;
+    std::shared_ptr<std::atomic<bool>> body_ended = std::make_shared<std::atomic<bool>>(false);
 };
 
 void* thread_main(void* argument) {
-    const std::unique_ptr<Start> start(static_cast<Start*>(argument));
+    std::unique_ptr<Start> start(static_cast<Start*>(argument));
     ::pthread_setname_np(::pthread_self(), start->name.c_str());
     start->body();
+    const auto ended = start->body_ended;
+    start.reset();  // what the body kept, too
+    ended->store(true, std::memory_order_release);
     return nullptr;
 }
 
@@ -32,6 +38,7 @@ void* thread_main(void* argument) {
 Result<Thread> Thread::start(std::string_view name, std::function<void()> body) {
     auto start = std::make_unique<Start>(Start{std::string(name.substr(0, kMaxName)), std::move(body)});
     Thread thread;
+    thread.body_ended_ = start->body_ended;
     sigset_t before;
     const sigset_t blocked = signals::blocked_in_threads();
     ::pthread_sigmask(SIG_SETMASK, &blocked, &before);  // inherited by the new thread: no window
@@ -51,12 +58,15 @@ Result<Thread> Thread::start(std::string_view name, std::function<void()> body) 
 }
 
 Thread::Thread(Thread&& other) noexcept
-    : handle_(other.handle_), joinable_(std::exchange(other.joinable_, false)) {}
+    : handle_(other.handle_),
+      joinable_(std::exchange(other.joinable_, false)),
+      body_ended_(std::move(other.body_ended_)) {}
 
 Thread& Thread::operator=(Thread&& other) noexcept {
     join();
     handle_ = other.handle_;
     joinable_ = std::exchange(other.joinable_, false);
+    body_ended_ = std::move(other.body_ended_);
     return *this;
 }
 
@@ -67,6 +77,22 @@ void Thread::leave() {
 
 void Thread::join() {
     if (std::exchange(joinable_, false)) ::pthread_join(handle_, nullptr);
+}
+
+void Thread::join_body() {
+    while (joinable_) {
+        timespec until{};
+        ::clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += kMoment;
+        if (until.tv_nsec >= 1'000'000'000) {
+            ++until.tv_sec;
+            until.tv_nsec -= 1'000'000'000;
+        }
+        if (::pthread_clockjoin_np(handle_, nullptr, CLOCK_MONOTONIC, &until) == 0)
+            joinable_ = false;
+        else if (body_ended_->load(std::memory_order_acquire))
+            leave();
+    }
 }
 
 }  // namespace carrel

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -28,6 +29,9 @@ class Thread {
     ~Thread() { join(); }
 
     void join();
+    // Until its body has ended; the kernel's part of its end is waited for a moment only: a thread that has
+    // given requests to io_uring doesn't go before these have ended, and a dead disk never ends them.
+    void join_body();
     // Nobody waits for it any more: for one that sits in a system call which may never come back. All that
     // its body uses must be its own.
     void leave();
@@ -37,6 +41,7 @@ class Thread {
   private:
     pthread_t handle_{};
     bool joinable_ = false;
+    std::shared_ptr<std::atomic<bool>> body_ended_;  // the thread's, too
 };
 
 }  // namespace carrel

@@ -173,22 +173,6 @@ void Guest::start(Done done) {
     done(std::move(started));
 }
 
-void Guest::pause(Done done) {
-    auto paused = machine_->pause();
-    if (paused.ok()) {
-        paused_ = true;
-        tell(GuestEvent::Kind::kPaused);
-    }
-    done(std::move(paused));
-}
-
-void Guest::resume(bool clocks_ran, Done done) {
-    paused_ = false;
-    auto resumed = machine_->resume(clocks_ran);
-    tell(GuestEvent::Kind::kResumed);
-    done(std::move(resumed));
-}
-
 void Guest::stop(Nanoseconds patience) {
     stopping_ = true;
     why_ = press_power_button() ? "its power button was pressed"
@@ -243,9 +227,8 @@ void Guest::dismantle(std::function<void()> done) {
     if (!handed.ok() && done) done();  // it has gone here
 }
 
-void Guest::on_machine_end() {
-    if (!machine_) return;
-    machine_->stop();
+void Guest::leave_machine() {
+    if (std::exchange(leaving_, false)) why_.clear();
     MachineEnd end = machine_->ended().value_or(MachineEnd{});
     // A guest that resets at the same moment isn't started again.
     if (wish_ && end.reason == EndReason::kReset && config_.on_reboot == OnReboot::kRestart) end = *wish_;
@@ -256,8 +239,8 @@ void Guest::on_machine_end() {
 // The old one's memory goes first: two at once may be more than the host has.
 void Guest::restart() {
     ++restarts_;
-    paused_ = held_ = false;
     life_ = Life::kLoading;
+    paused_ = held_ = false;
     dismantle({});
     make_machine([this](Result<void> made) {
         if (made.ok() && wish_) return finish(*wish_);
@@ -289,7 +272,7 @@ void Guest::set_timer(uint64_t& timer, Nanoseconds delay, MachineEnd end) {
 }
 
 void Guest::cancel_timers() {
-    for (uint64_t* const timer : {&timeout_, &patience_})
+    for (uint64_t* const timer : {&timeout_, &patience_, &look_again_})
         if (*timer != 0) services_.io.cancel(std::exchange(*timer, 0));
 }
 
@@ -298,8 +281,7 @@ void Guest::follow_window() {
 }
 
 void Guest::on_process_continued() {
-    if (!machine_ || machine_->ended() || machine_->paused()) return;
-    if (machine_->pause().ok()) (void)machine_->resume(true).ok();
+    if (machine_ && life_ == Life::kRunning && !machine_->ended() && !paused_) machine_->tell_stood();
 }
 
 GuestState Guest::state() const {
@@ -309,7 +291,8 @@ GuestState Guest::state() const {
         case Life::kEnded: return GuestState::kEnded;
         case Life::kRunning: break;
     }
-    if (stopping_) return GuestState::kStopping;
+    if (stopping_ || leaving_) return GuestState::kStopping;
+    if (told_pausing_) return GuestState::kPausing;
     if (paused_) return GuestState::kPaused;
     return held_ ? GuestState::kHeld : GuestState::kRunning;
 }

@@ -101,6 +101,7 @@ class Guest final : public FleetGuest, public ByteReceiver {
     void receive(std::span<const std::byte> bytes) override;
 
   private:
+    static constexpr Nanoseconds kLookAgain = kMillisecond;  // where something doesn't stand yet
     enum class Life : uint8_t { kLoading, kCreated, kRunning, kEnded };
 
     static Result<std::unique_ptr<Guest>> make(const MachineConfig& config, GuestConsole::Audience audience,
@@ -110,7 +111,11 @@ class Guest final : public FleetGuest, public ByteReceiver {
     Result<void> connect(std::unique_ptr<Machine> machine);
     void tell_machine(const MachineConfig& before);
     GuestStats settled_stats();
+    void wait_until_it_stands();
+    void end_pausing(Result<void> stands);
     void on_machine_end();
+    void wait_for_io(Nanoseconds deadline);
+    void leave_machine();
     void restart();
     void finish(MachineEnd end);
     void tell(GuestEvent::Kind kind, const std::string& detail = {}) {
@@ -129,12 +134,15 @@ class Guest final : public FleetGuest, public ByteReceiver {
     std::unique_ptr<Machine> machine_;  // none while it is loaded, and when it has ended
     Life life_ = Life::kLoading;
     bool paused_ = false, held_ = false, stopping_ = false;
+    Done pausing_;                    // who asked, until all of it stands
+    bool told_pausing_ = false;       // of that: it takes longer
+    bool leaving_ = false;            // it has ended, and its disks haven't
     std::string why_;                 // held, stopping or ended
     std::optional<MachineEnd> wish_;  // how it was ended from outside
     std::optional<MachineEnd> end_;   // how it ended
     MachineStatistics past_;          // of a machine that is gone
     Nanoseconds started_ = 0;
-    uint64_t timeout_ = 0, patience_ = 0;  // timers; 0: not set
+    uint64_t timeout_ = 0, patience_ = 0, look_again_ = 0;  // timers; 0: not set
     uint32_t restarts_ = 0;
     const std::shared_ptr<char> alive_ = std::make_shared<char>();
     sched::GuestId scheduled_as_{};                 // where there is a scheduler

@@ -14,8 +14,9 @@ struct GuestEvent {
         kLoading,  // begins to exist, or to be loaded once more
         kCreated,
         kStarted,
+        kPausing,  // only where that takes longer
         kPaused,
-        kResumed,
+        kResumed,  // or couldn't be paused
         kHeld,
         kReleased,  // from a hold
         kStopping,
@@ -34,9 +35,9 @@ struct GuestEvent {
 };
 
 constexpr const char* event_name(GuestEvent::Kind kind) {
-    constexpr const char* kNames[] = {"loading", "created",  "started",  "paused",    "resumed",
-                                      "held",    "released", "stopping", "restarted", "ended",
-                                      "changed", "deleted",  "moved"};
+    constexpr const char* kNames[] = {"loading", "created", "started",  "pausing",  "paused",
+                                      "resumed", "held",    "released", "stopping", "restarted",
+                                      "ended",   "changed", "deleted",  "moved"};
     return kNames[static_cast<unsigned>(kind)];
 }
 

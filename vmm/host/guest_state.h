@@ -1,7 +1,7 @@
 // GuestState: where a guest is in its life, and what may be asked of it (verb_table.h says what when).
 //
 //            create                  start                    pause / resume
-//   (absent) ─────► loading ─► created ─────► running ◄──────────────────────► paused
+//   (absent) ─────► loading ─► created ─────► running ◄─────── (pausing) ────► paused
 //                      ▲                      ▲  │ ▲ hold / let go (by us)
 //                      │ start, reset         │  │ └────────────────────────► held
 //                      └─────────── ended ◄───┘  │ stop
@@ -18,12 +18,13 @@ enum class GuestState : uint8_t {
     kLoading,  // its machine is being made: on a worker, up to a second
     kCreated,  // ready to start
     kRunning,
+    kPausing,   // as paused, but what its devices had begun hasn't ended yet: mostly too short to be seen
     kPaused,    // its vCPUs stand because someone asked; its time stands, too
     kHeld,      // they stand for want of a resource; its time runs on
     kStopping,  // its power button has been pressed
     kEnded,     // its machine is gone; how it ended is remembered
 };
-inline constexpr unsigned kGuestStates = 8;
+inline constexpr unsigned kGuestStates = 9;
 
 enum class Verb : uint8_t {
     kCreate,
@@ -40,7 +41,7 @@ enum class Verb : uint8_t {
 inline constexpr unsigned kVerbs = 10;
 
 constexpr const char* state_name(GuestState state) {
-    constexpr const char* kNames[kGuestStates] = {"absent", "loading", "created",  "running",
+    constexpr const char* kNames[kGuestStates] = {"absent", "loading", "created",  "running", "pausing",
                                                   "paused", "held",    "stopping", "ended"};
     return kNames[static_cast<unsigned>(state)];
 }

@@ -26,6 +26,7 @@ inline constexpr Refusal kNeverRan{"it doesn't run", "what isn't wanted can be d
 inline constexpr Refusal kRuns{"it runs", "stop or kill it first"};
 inline constexpr Refusal kRunsAlready{"it runs already", "there is nothing to do"};
 inline constexpr Refusal kNotPaused{"it isn't paused", "there is nothing to do"};
+inline constexpr Refusal kPauses{"it is being paused", "try again in a second"};
 inline constexpr Refusal kPausedAlready{"it is paused already", "resume lets it go on"};
 inline constexpr Refusal kIsPaused{"it is paused", "resume it, or kill it first"};
 inline constexpr Refusal kDeaf{"it is paused and wouldn't notice its power button",
@@ -48,6 +49,7 @@ inline constexpr auto kVerbTable = [] {
         /* loading  */ {kThere, kLoads,       kLoads,         kLoads,      kLoads,    kLoads,    kLoads,    kLoads, kYes,   kYes},
         /* created  */ {kThere, kYes,         kNotBegun,      kNotBegun,   kNeverRan, kNeverRan, kYes,      kYes,   kYes,   kYes},
         /* running  */ {kThere, kRunsAlready, kYes,           kNotPaused,  kYes,      kYes,      kRuns,     kYes,   kYes,   kYes},
+        /* pausing  */ {kThere, kPauses,      kPauses,        kPauses,     kPauses,   kYes,      kPauses,   kYes,   kYes,   kYes},
         /* paused   */ {kThere, kIsPaused,    kPausedAlready, kYes,        kDeaf,     kYes,      kIsPaused, kYes,   kYes,   kYes},
         /* held     */ {kThere, kIsHeld,      kIsHeld,        kIsHeld,     kHeldDeaf, kYes,      kHeldRuns, kYes,   kYes,   kYes},
         /* stopping */ {kThere, kGoes,        kGoes,          kGoes,       kGoes,     kYes,      kGoes,     kYes,   kYes,   kYes},

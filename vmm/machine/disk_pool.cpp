@@ -19,6 +19,7 @@ using virtio::ThreadRunner;
 struct DiskPool::Loop {
     ~Loop() {
         if (thread.running()) events->stop();
+        thread.join_body();
     }
     // Runs `task` on its thread, and waits for that.
     void run(const EventLoop::Task& task) const {

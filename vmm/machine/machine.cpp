@@ -19,7 +19,6 @@
 namespace carrel {
 namespace {
 
-constexpr Nanoseconds kPauseLimit = 5 * kSecond;
 // MSRs that firmware would have set up (SDM volume 4).
 constexpr uint32_t kMsrMiscEnable = 0x1a0;   // IA32_MISC_ENABLE
 constexpr uint64_t kFastStrings = 1;         // without it Linux switches REP MOVSB's fast path off (Intel)
@@ -290,42 +289,65 @@ void Machine::on_crash_kernel() {
     services_.log.warning("the guest's kernel panicked; its crash kernel takes over");
 }
 
-Result<void> Machine::pause() {
-    if (time_) return {};
-    TRY(stand_still());
+Result<bool> Machine::pause() {
+    if (time_) return true;
+    TRY_ASSIGN(const bool stands, stand_still());
+    if (!stands) return false;
     auto time = kvm::GuestTime::stop(*hardware_.vm, hardware_.vcpus);
     if (!time.ok()) {
         go_on();
         return std::move(time).error();
     }
     time_ = std::move(*time);
-    return {};
+    return true;
 }
 
-// With a word to the guest's clock watchdogs (KVM_KVMCLOCK_CTRL).
+// Its vCPUs and I/O; as pause(). What may be read afterwards is all that the guest can see.
+Result<bool> Machine::stand_still() {
+    const Nanoseconds now = services_.clock.now();
+    const Nanoseconds limit = pausing_since_ ? 0 : kFirstWait;
+    if (!pausing_since_) {
+        pausing_since_ = now;
+        gate_.set(RunGate::Request::kPause);
+        kick_all();
+    }
+    const bool parked = vcpus_park(limit);
+    if (parked && hardware_.board->quiesce(limit)) return true;
+    if (now - *pausing_since_ < kPatience) return false;
+    go_on();
+    return host_error(fmt::format("{} of {} didn't stop within {}", parked ? "the I/O" : "the vCPUs",
+                                  config_.name, duration_text(kPatience)));
+}
+
 Result<void> Machine::resume(bool clocks_ran) {
     if (!time_) return {};
     const kvm::GuestTime time = *std::exchange(time_, std::nullopt);
     const auto set =
         clocks_ran ? time.keep_running(hardware_.vcpus) : time.go_on(*hardware_.vm, hardware_.vcpus);
-    for (const auto& vcpu : hardware_.vcpus) vcpu->tell_paused();
+    tell_paused();
     go_on();
     return set;
 }
 
-// vCPUs and I/O. What may be read afterwards is all that the guest can see.
-Result<void> Machine::stand_still() {
+void Machine::tell_stood() {
+    if (pausing_since_) return;  // resume() does
     gate_.set(RunGate::Request::kPause);
     kick_all();
-    const bool parked =
-        gate_.wait_parked(static_cast<uint32_t>(threads_.size()), kPauseLimit, services_.clock);
-    if (parked && hardware_.board->quiesce(kPauseLimit)) return {};
-    go_on();
-    return host_error(
-        fmt::format("{} of {} didn't stop within 5 s", parked ? "the I/O" : "the vCPUs", config_.name));
+    if (vcpus_park(kPatience)) tell_paused();
+    gate_.set(RunGate::Request::kRun);
+}
+
+bool Machine::vcpus_park(Nanoseconds limit) {
+    return gate_.wait_parked(static_cast<uint32_t>(threads_.size()), limit, services_.clock);
+}
+
+// KVM_KVMCLOCK_CTRL.
+void Machine::tell_paused() {
+    for (const auto& vcpu : hardware_.vcpus) vcpu->tell_paused();
 }
 
 void Machine::go_on() {
+    pausing_since_.reset();
     hardware_.board->resume();
     gate_.set(RunGate::Request::kRun);
 }

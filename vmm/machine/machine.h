@@ -82,15 +82,24 @@ class Machine final : public PowerListener,
     Machine& operator=(const Machine&) = delete;
 
     Result<void> start();
-    // Stops all vCPUs, their pending accesses finished, all I/O, and the guest's clocks. On an error they run
-    // on.
-    Result<void> pause();
+    // Stops all vCPUs, their pending accesses finished, all I/O, and the guest's clocks. False: what is under
+    // way hasn't ended, and nothing new begins. Ask again, until it is true, or an error after kPatience:
+    // then all runs on. The first call waits a little, the others not at all.
+    Result<bool> pause();
+    static constexpr Nanoseconds kFirstWait = 2 * kMillisecond;
+    static constexpr Nanoseconds kPatience = 5 * kSecond;
     // Lets them go on, the clocks from where they stood, or (`clocks_ran`) as if they had never stopped.
     Result<void> resume(bool clocks_ran = false);
     bool paused() const { return time_.has_value(); }
+    // The whole process stood still, which the guest's clock watchdogs are to know.
+    void tell_stood();
     // The run has ended: joins the vCPU threads. Afterwards nothing of the guest's output is on its way any
     // more.
     void stop();
+    // After that. False: something that its devices have begun may still write into its memory. To be asked
+    // again, for a while: take_apart() waits for it and serves nobody else, unless it has been given up.
+    bool io_ended(Nanoseconds limit) { return hardware_.board->quiesce(limit); }
+    void give_up_io() { hardware_.board->give_up_io(); }
     // It has been stopped, or never was started: gives up its devices and what those are connected to. Of the
     // rest, KVM's part takes its time to go (vmm/kvm/teardown.h), so that is better done elsewhere.
     void take_apart();
@@ -174,7 +183,9 @@ class Machine final : public PowerListener,
     Result<void> restore(ByteReader& reader);
     void kick_all() EXCLUDES(mutex_);
     void join_all() EXCLUDES(mutex_);
-    Result<void> stand_still();
+    Result<bool> stand_still();
+    bool vcpus_park(Nanoseconds limit);
+    void tell_paused();
     void go_on();
     Result<void> start_threads() EXCLUDES(mutex_);
 
@@ -191,8 +202,9 @@ class Machine final : public PowerListener,
     SwapSource swap_;
     MappingBudget::Share mappings_;
     std::unique_ptr<GuestMemory> memory_;
-    Mapping early_page_;                  // what the guest reads at the early console
-    Hardware hardware_;                   // goes before the memory is unmapped
+    Mapping early_page_;  // what the guest reads at the early console
+    Hardware hardware_;   // goes before the memory is unmapped
+    std::optional<Nanoseconds> pausing_since_;
     std::optional<kvm::GuestTime> time_;  // while paused
     RunGate gate_;
     std::vector<std::unique_ptr<VcpuRunner>> runners_;

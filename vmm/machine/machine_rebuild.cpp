@@ -22,7 +22,7 @@ Result<void> Machine::restore(ByteReader& reader) {
 void Machine::on_rebuild_due() {
     if (rebuild_posted_.exchange(true)) return;
     post([this] {
-        if (ended()) return;
+        if (ended() || pausing_since_) return rebuild_posted_.store(false);
         if (const auto rebuilt = rebuild(); !rebuilt.ok()) {
             end(MachineEnd{EndReason::kHostFailure, rebuilt.error().sentence()});
         }
@@ -38,7 +38,10 @@ void Machine::post(std::function<void()> task) {
 
 // Where something fails, the old hardware is still there, its threads ended.
 Result<void> Machine::rebuild() {
-    TRY(stand_still());
+    for (bool stands = false; !stands;) {
+        TRY_ASSIGN(stands, stand_still());
+    }
+    pausing_since_.reset();  // its threads end, and new ones run on
     const auto state = save();
     join_all();
     TRY(state);

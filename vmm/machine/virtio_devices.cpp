@@ -114,10 +114,15 @@ Result<void> VirtioDevices::add_page(const DevicePlace& place, virtio::VirtioDev
     return {};
 }
 
+// Behind one that isn't quiet yet the others aren't waited for.
 bool VirtioDevices::quiesce(Nanoseconds limit) {
     bool quiet = true;
-    for (const auto& device : devices_) quiet = device->quiesce(limit) && quiet;
+    for (const auto& device : devices_) quiet = device->quiesce(quiet ? limit : 0) && quiet;
     return quiet;
+}
+
+void VirtioDevices::give_up() {
+    for (const auto& device : devices_) device->give_up();
 }
 
 void VirtioDevices::resume() {

@@ -69,6 +69,7 @@ class VirtioDevices final : public pci::BarSpace {
 
     // What is in flight ends, and nothing new is taken up until resume(). False: not within `limit`.
     bool quiesce(Nanoseconds limit);
+    void give_up();
     void resume();
     void memory_came();
 
