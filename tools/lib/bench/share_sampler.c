@@ -1,6 +1,7 @@
-// usage: share_sampler PID SECONDS STEP-US: at each step a line "CLOCK_MONOTONIC CPU", both in ns: the CPU time of the process's
-// vCPU threads. It is the process's, by its CPU clock, which is exact at any moment, less that of its other threads, which
-// sleep nearly always (/proc's figure for a thread is as old as the last tick while it runs).
+// usage: share_sampler PID SECONDS STEP-US [stolen]: at each step a line "CLOCK_MONOTONIC CPU", both in ns: the CPU time of the
+// process's vCPU threads; with `stolen` a third number, the ticks that have been stolen from this machine since the first. It is the
+// process's CPU time, by its clock, which is exact at any moment, less that of its other threads, which sleep nearly always (/proc's
+// figure for a thread is as old as the last tick while it runs).
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,12 +52,21 @@ static long long used_by_others(void) {
     return sum;
 }
 
+// Of all CPUs (proc(5), /proc/stat: the eighth number).
+static long long stolen_ticks(int stat) {
+    char text[256] = "";
+    long long stolen = 0;
+    if (pread(stat, text, sizeof text - 1, 0) > 0) sscanf(text, "cpu %*d %*d %*d %*d %*d %*d %*d %lld", &stolen);
+    return stolen;
+}
+
 int main(int argc, char** argv) {
-    if (argc != 4) return 2;
+    if (argc != 4 && argc != 5) return 2;
+    const int stat = argc == 5 ? open("/proc/stat", O_RDONLY) : -1;
     const int pid = atoi(argv[1]);
     const long long step = atoll(argv[3]) * 1000, steps = atoll(argv[2]) * 1000000000LL / step;
     const clockid_t clock = (clockid_t)(~(unsigned)pid << 3 | 2);  // CPUCLOCK_SCHED of a process
-    long long* const taken = malloc((size_t)steps * 2 * sizeof *taken);
+    long long* const taken = malloc((size_t)steps * 3 * sizeof *taken);
     if (taken == NULL) return 1;
     prctl(PR_SET_TIMERSLACK, 1);
     find_others(pid);
@@ -66,9 +76,13 @@ int main(int argc, char** argv) {
         const struct timespec until = {at / 1000000000, at % 1000000000};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         const long long before = read_clock(CLOCK_MONOTONIC);
-        taken[2 * i + 1] = read_clock(clock) - used_by_others();
-        taken[2 * i] = (before + read_clock(CLOCK_MONOTONIC)) / 2;
+        taken[3 * i + 1] = read_clock(clock) - used_by_others();
+        taken[3 * i] = (before + read_clock(CLOCK_MONOTONIC)) / 2;
+        taken[3 * i + 2] = stat < 0 ? 0 : stolen_ticks(stat);
     }
-    for (long long i = 0; i < steps; ++i) printf("%lld %lld\n", taken[2 * i] - start, taken[2 * i + 1]);
+    for (long long i = 0; i < steps; ++i) {
+        printf("%lld %lld", taken[3 * i] - start, taken[3 * i + 1]);
+        stat < 0 ? printf("\n") : printf(" %lld\n", taken[3 * i + 2] - taken[2]);
+    }
     return 0;
 }
