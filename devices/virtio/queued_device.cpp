@@ -158,7 +158,7 @@ void QueuedDevice::reset() {
     // What is still under way after that would write into memory that its guest uses for something else: its
     // queues stay for the chains under way, which are abandoned when they end.
     active_ = false;
-    const bool waited = broken_ == kUnderWay || given_up_;  // a disk that is dead isn't waited for again
+    const bool waited = broken_ == kUnderWay;  // a disk that is dead isn't waited for again
     if (drain(true, waited ? 0 : kResetLimit)) {
         close();
         power_on();
@@ -182,9 +182,12 @@ void QueuedDevice::resume() {
         if (queues_[i]) events_->again(i);
 }
 
-void QueuedDevice::give_up() {
+bool QueuedDevice::abandon(Nanoseconds limit) {
     MutexLock lock(mutex_);
-    given_up_ = true;
+    active_ = false;
+    const bool ended = drain(true, limit);
+    broken_ = ended ? nullptr : kUnderWay;
+    return ended;
 }
 
 void QueuedDevice::memory_came() {

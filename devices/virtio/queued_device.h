@@ -25,7 +25,7 @@ class QueuedDevice : public VirtioDevice {
     void reset() final EXCLUDES(mutex_);
     bool quiesce(Nanoseconds limit) final EXCLUDES(mutex_);
     void resume() final EXCLUDES(mutex_);
-    void give_up() final EXCLUDES(mutex_);
+    bool abandon(Nanoseconds limit) final EXCLUDES(mutex_);
     void memory_came() final EXCLUDES(mutex_);
     std::vector<QueueState> queue_states() const final EXCLUDES(mutex_);
 
@@ -94,7 +94,6 @@ class QueuedDevice : public VirtioDevice {
     std::atomic<uint64_t> malformed_{0};
     bool active_ GUARDED_BY(mutex_) = false;
     bool quiet_ GUARDED_BY(mutex_) = false;
-    bool given_up_ GUARDED_BY(mutex_) = false;
     const char* broken_ GUARDED_BY(mutex_) = nullptr;  // why the device waits for a reset
     bool starved_ GUARDED_BY(mutex_) = false;          // a chain waits for room in the memory quota
     uint64_t features_ GUARDED_BY(mutex_) = 0;

@@ -71,8 +71,9 @@ class VirtioDevice {
     // Finishes what is in flight, and takes up no more until resume(). False: not within `limit`.
     virtual bool quiesce(Nanoseconds limit) = 0;
     virtual void resume() = 0;
-    // What was waited for long enough elsewhere: reset() doesn't wait for it.
-    virtual void give_up() {}
+    // There is no driver any more: takes up nothing, and abandons what is in flight. False: not all of that
+    // has ended within `limit`; reset() doesn't wait for it once more.
+    virtual bool abandon(Nanoseconds) { return true; }
     // The memory quota has room again: chains that waited for it are taken up. Any thread.
     virtual void memory_came() {}
     // While quiesced: where the queues stand, and what else a guest can see of the device.

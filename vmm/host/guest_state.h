@@ -21,7 +21,7 @@ enum class GuestState : uint8_t {
     kPausing,   // as paused, but what its devices had begun hasn't ended yet: mostly too short to be seen
     kPaused,    // its vCPUs stand because someone asked; its time stands, too
     kHeld,      // they stand for want of a resource; its time runs on
-    kStopping,  // its power button has been pressed
+    kStopping,  // its power button has been pressed, or it has ended and its disks are waited for
     kEnded,     // its machine is gone; how it ended is remembered
 };
 inline constexpr unsigned kGuestStates = 9;

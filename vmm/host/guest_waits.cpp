@@ -48,7 +48,7 @@ void Guest::on_machine_end() {
     if (!machine_) return;
     machine_->stop();
     end_pausing(host_error(name() + " has ended"));
-    if (machine_->io_ended(Machine::kFirstWait)) return leave_machine();
+    if (machine_->abandon_io(Machine::kFirstWait)) return leave_machine();
     leaving_ = true;
     why_ = "it has ended, and its disks are waited for";
     tell(GuestEvent::Kind::kStopping, why_);
@@ -57,16 +57,11 @@ void Guest::on_machine_end() {
 
 // They may still write where its memory is. Waited for as by a pause.
 void Guest::wait_for_io(Nanoseconds deadline) {
-    const bool ended = machine_->io_ended(0);
-    if (!ended && services_.clock.now() < deadline) {
-        look_again_ = services_.io.after(kLookAgain, [this, deadline] {
-            look_again_ = 0;
-            wait_for_io(deadline);
-        });
-        return;
-    }
-    if (!ended) machine_->give_up_io();
-    leave_machine();
+    if (machine_->abandon_io(0) || services_.clock.now() >= deadline) return leave_machine();
+    look_again_ = services_.io.after(kLookAgain, [this, deadline] {
+        look_again_ = 0;
+        wait_for_io(deadline);
+    });
 }
 
 }  // namespace carrel

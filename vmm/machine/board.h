@@ -84,8 +84,9 @@ class Board {
     // io thread. Ends all I/O that is under way, within `limit`, and takes up none until resume().
     bool quiesce(Nanoseconds limit) { return virtio_.quiesce(limit); }
     void resume() { virtio_.resume(); }
-    // What quiesce() didn't see the end of isn't waited for when the devices go.
-    void give_up_io() { virtio_.give_up(); }
+    // io thread. The guest has ended: so has what its devices began, within `limit`, or isn't waited for when
+    // they go.
+    bool abandon_io(Nanoseconds limit) { return virtio_.abandon(limit); }
     // io thread. The memory quota has room again.
     void memory_came() { virtio_.memory_came(); }
     // All devices in a fixed order, vCPUs stopped, I/O quiesced.

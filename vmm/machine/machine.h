@@ -86,7 +86,7 @@ class Machine final : public PowerListener,
     // way hasn't ended, and nothing new begins. Ask again, until it is true, or an error after kPatience:
     // then all runs on. The first call waits a little, the others not at all.
     Result<bool> pause();
-    static constexpr Nanoseconds kFirstWait = 2 * kMillisecond;
+    static constexpr Nanoseconds kFirstWait = 20 * kMillisecond;
     static constexpr Nanoseconds kPatience = 5 * kSecond;
     // Lets them go on, the clocks from where they stood, or (`clocks_ran`) as if they had never stopped.
     Result<void> resume(bool clocks_ran = false);
@@ -96,10 +96,9 @@ class Machine final : public PowerListener,
     // The run has ended: joins the vCPU threads. Afterwards nothing of the guest's output is on its way any
     // more.
     void stop();
-    // After that. False: something that its devices have begun may still write into its memory. To be asked
-    // again, for a while: take_apart() waits for it and serves nobody else, unless it has been given up.
-    bool io_ended(Nanoseconds limit) { return hardware_.board->quiesce(limit); }
-    void give_up_io() { hardware_.board->give_up_io(); }
+    // After that. False: something that its devices have begun hasn't ended within `limit`, and may still
+    // write into its memory. To be asked again, for a while: take_apart() doesn't wait.
+    bool abandon_io(Nanoseconds limit) { return hardware_.board->abandon_io(limit); }
     // It has been stopped, or never was started: gives up its devices and what those are connected to. Of the
     // rest, KVM's part takes its time to go (vmm/kvm/teardown.h), so that is better done elsewhere.
     void take_apart();

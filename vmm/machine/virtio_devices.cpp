@@ -121,8 +121,10 @@ bool VirtioDevices::quiesce(Nanoseconds limit) {
     return quiet;
 }
 
-void VirtioDevices::give_up() {
-    for (const auto& device : devices_) device->give_up();
+bool VirtioDevices::abandon(Nanoseconds limit) {
+    bool ended = true;
+    for (const auto& device : devices_) ended = device->abandon(ended ? limit : 0) && ended;
+    return ended;
 }
 
 void VirtioDevices::resume() {

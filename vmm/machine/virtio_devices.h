@@ -69,7 +69,7 @@ class VirtioDevices final : public pci::BarSpace {
 
     // What is in flight ends, and nothing new is taken up until resume(). False: not within `limit`.
     bool quiesce(Nanoseconds limit);
-    void give_up();
+    bool abandon(Nanoseconds limit);
     void resume();
     void memory_came();
 
