@@ -5,28 +5,19 @@
 set -uo pipefail
 # shellcheck source=tests/kvm/lib.bash
 . "$(dirname "$0")/lib.bash"
+# shellcheck source=tests/kvm/host_lib.bash
+. "$(dirname "$0")/host_lib.bash"
 need_kvm quota_faults
 
-CARREL=$(readlink -f "$CARREL")
 GUESTS=$(readlink -f "$GUESTS")
-socket=$scratch/s
 helpers=()
 # shellcheck disable=SC2154  # scratch: lib.bash
 trap 'kill -KILL "${helpers[@]}" 2>/dev/null; rm -rf "$scratch"' EXIT
 
-ctl() { timeout 60 "$CARREL" ctl --socket "$socket" "$@" </dev/null; }
 # first COMMAND…: before all else on this machine (a session's processes are one group to the kernel: sched(7), autogroup).
 first() { exec setsid bash -c '(echo -20 >/proc/self/autogroup) 2>/dev/null; renice -n -20 $$ >/dev/null 2>&1; exec "$@"' first "$@"; }
 watch() { (first timeout 120 python3 tests/kvm/watch_shares.py "$socket" "$@"); }
 
-state_is() { # NAME STATE
-    for _ in {1..300}; do
-        ctl list | grep -qE "^$1 +$2 " && return 0
-        sleep 0.1
-    done
-    ctl list
-    return 1
-}
 # make NAME KERNEL KEYS: a guest that runs, its other keys as JSON.
 make() {
     printf '{"name": "%s", "kernel": "%s/%s.elf", %s}' "$1" "$GUESTS" "$2" "$3" >"$scratch/$1.json"
@@ -161,10 +152,5 @@ sed 's/^/# /' "$scratch/check.log"
 check 'faults: 1,000 guests made and deleted leave nothing' python3 tests/kvm/many_guests.py "$socket" "$host" 1000 "$scratch/tmp" "$GUESTS"
 sed 's/^/# /' "$scratch/check.log"
 check 'faults: and the two go on' watch 2 "${both[@]}"
-ends() {
-    kill -TERM "$host"
-    wait "$host" || { cat "$scratch/host.log"; return 1; }
-    [[ ! -e $socket ]]
-}
-check 'faults: the host ends' ends
+check 'faults: the host ends' ended 0
 finish
