@@ -6,6 +6,6 @@ set -uo pipefail
 . "$(dirname "$0")/lib.bash"
 gcc -O2 -Wall -Wextra -static -o "$scratch/start_at" tests/linux/start_at.c || exit 1
 python3 tests/linux/plan.py "$CARREL" tests/sim/scenarios/arrivals.json "$scratch" || exit 1
-inside 240 --icount --with "$scratch/start_at" --add "$GUESTS/bursts.elf:/root/bursts.elf" --add "$scratch/guests:/root/guests" \
+inside 300 --icount --with "$scratch/start_at" --add "$GUESTS/bursts.elf:/root/bursts.elf" --add "$scratch/guests:/root/guests" \
     --add "$scratch/wanted:/root/wanted" -- tests/linux/inside/simulate.sh
 finish

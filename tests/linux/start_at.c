@@ -11,7 +11,8 @@
 // 0: done.
 static int start(int fd, const char* name, int length) {
     char text[256];
-    const int size = snprintf(text, sizeof text, "POST /guests/%.*s/start HTTP/1.1\r\nHost: carrel\r\nContent-Length: 0\r\n\r\n", length, name);
+    const char* const request = "POST /guests/%.*s/start HTTP/1.1\r\nHost: carrel\r\nContent-Length: 0\r\n\r\n";
+    const int size = snprintf(text, sizeof text, request, length, name);
     if (write(fd, text, size) != size) return 1;
     const ssize_t got = read(fd, text, sizeof text - 1);
     text[got < 0 ? 0 : got] = 0;
