@@ -15,11 +15,11 @@ words="lockup|stall|unstable|hung|skew|warp"
 warnings "$words"
 cat /sys/devices/system/clockevents/clockevent?/current_device | sed "s/^/marker-timer /"
 echo "marker-clock $(cat $clocks/current_clocksource)"
-/bin/tsc_in_step 3 700
+/bin/tsc_in_step 3 900
 /bin/timers_fire 4
 echo tsc >$clocks/current_clocksource
 echo "marker-clock $(cat $clocks/current_clocksource)"
-/bin/tsc_in_step 3 700
+/bin/tsc_in_step 3 900
 for mask in 1 2 4 8; do taskset $mask sh -c "while :; do :; done" & done
 echo marker-spinning
 sleep 2

@@ -19,8 +19,10 @@ enum { kReads = 100, kLongestSleepNs = 1000000 };
 struct Clock {
     uint64_t last, behind, longest_step, warps;
 };
-static struct Clock tsc, monotonic;  // under `taken`, as all that follows but `stopped`
-static uint64_t least[kCpus][kCpus];  // ticks from a read of one to the next read, another's; 0: none yet
+// Under `taken`, as all that follows but `stopped`.
+static struct Clock tsc, monotonic;
+// Ticks between a read of one and the next read, which is another's; 0: none yet.
+static uint64_t least[kCpus][kCpus];
 static int last_cpu = -1;
 static atomic_flag taken = ATOMIC_FLAG_INIT;
 static atomic_int stopped;

@@ -33,10 +33,14 @@ boots() {
     [ "$(shown 'marker-timer lapic-deadline')" -eq 4 ]
 }
 check 'smp_time: a stock kernel boots on four vCPUs, each with a deadline timer' boots
-# in_step CLOCK N: in the N-th watch no vCPU read less than another one before, though each took over from each other one within 50 us,
-# and the longest step of the round with the pause is by less than 1 ms longer than in those without.
+[ "${failures:-0}" -eq 0 ] || finish # without one nothing else says anything
+# in_step CLOCK N: in the N-th watch no vCPU read less than another one before, though each took over from each other one within 50 us.
+# The pause came in its second round, whose longest step is by less than 1 ms longer than those of the others: the host has one CPU,
+# and what asks for the rounds takes it from the guest for a moment, too.
 in_step() {
-    pause_after 'round 1' "$2" && reached 'round 3' "$2" && lines | sed -n "/marker-clock $1/,/round 3/s/^step: round/tsc:/p" >/tmp/rounds
+    rm -f /tmp/rounds
+    pause_after 'round 1' "$2" && [ "$(grep -c 'round 2' /tmp/before)" -lt "$2" ] && reached 'round 3' "$2" || return 1
+    lines | sed -n "/marker-clock $1/,/round 3/s/^step: round/tsc:/p" >/tmp/rounds
     cat /tmp/rounds
     awk -F'[:;,] |ways, ' '
         !/tsc 0 warps.*clock 0 warps.* 12 ways/ { bad = 1 }
@@ -44,7 +48,7 @@ in_step() {
         END {
             for (i = 1; i <= 2; ++i) {
                 usual = step[1, i] > step[3, i] ? step[1, i] : step[3, i]
-                if (step[2, i] >= usual + 1000 || step[2, i] > 3000 || !step[2, i]) bad = 1
+                if (step[2, i] >= usual + 1000 || usual > 20000 || !step[2, i]) bad = 1
             }
             exit bad || NR != 3
         }' /tmp/rounds
@@ -52,11 +56,12 @@ in_step() {
 tell() { grep "$1" /tmp/check.log | sed 's/^/# /'; }
 check 'smp_time: after a pause of a minute four TSCs are in step and no clock has moved (kvm-clock)' in_step kvm-clock 1
 tell '^tsc'
+uptime_now() { cut -d. -f1 /proc/uptime; }
 fires() {
-    pause_after 'timers: begin' && read -r before _ </proc/uptime && reached 'timers: end' && read -r after _ </proc/uptime
+    pause_after 'timers: begin' && before=$(uptime_now) && reached 'timers: end' && after=$(uptime_now) || return 1
     lines | grep '^timers'
-    echo "timers: done within $before to $after s of the host"
-    awk "BEGIN { exit !($after - $before < 6) }" || return 1
+    echo "timers: done $((after - before)) s after the pause"
+    [ $((after - before)) -lt 6 ] || return 1
     for cpu in 0 1 2 3; do
         line=$(lines | grep "^timers: cpu $cpu:")
         at_most "$(figure "$line" 'late by ' ' us, then')" 10000 && at_most "$(figure "$line" 'then by ' ' us at most')" 10000 &&
@@ -77,7 +82,7 @@ capped() {
 check 'smp_time: four vCPUs that spin go on under a cap of 1 %' capped
 tell '^capped'
 ctl set linux cpu-cap=default
-# Of all its ticks between the two, in thousandths: what top divides. 99.75 % is right, if all spin.
+# Of all its ticks between the two: what top divides. 99.75 % is right, as all spin.
 stolen() {
     reached marker-capped && lines | awk '/^stat cpu/ { for (i = 3; i <= 12; ++i) v[n + 0, i] = $i; ++n }
         END {
