@@ -185,7 +185,8 @@ void Scheduler::grant(const Lease& lease, Nanoseconds now) {
     seat.look_at = now + (now - seat.halted_at < kLately ? kSoon : kSeldom);
     running_.push_back(&seat);
     seat.granted_at = now;
-    share.granted_at.store(now, std::memory_order_relaxed);
+    // What this thread has taken since `now` was no time in which the vCPU could have run.
+    share.granted_at.store(monotonic_time(), std::memory_order_relaxed);
     share.grant.fetch_add(1, std::memory_order_release);
     seat.quiet_until = core_.quiet_until(lease.vcpu).value_or(0);
     share.quiet.store(seat.quiet_until != 0 ? 1 : 0, std::memory_order_relaxed);

@@ -11,6 +11,10 @@
 //   halted    KVM's halt_wait_ns, complete at a wake-up only: who samples kicks a halted vCPU first
 //   paused    stamps of its thread at the gate, until it was let go
 //
+// A halt ends for KVM when the vCPU runs again: what it waits for a host CPU after a wake-up is in `halted`
+// and in `host_cpu`, and nothing tells how much that is. Where many wake on a busy CPU the residual is below
+// zero by it.
+//
 // What a thread waits after it was granted a lease or let go is for a host CPU, and the kernel counts it.
 // Where the host is a guest itself, what was stolen from it is in no thread's clock: the residual shows it.
 #pragma once

@@ -81,7 +81,6 @@ capped() {
 }
 check 'smp_time: four vCPUs that spin go on under a cap of 1 %' capped
 tell '^capped'
-ctl set linux cpu-cap=default
 # Of all its ticks between the two: what top divides. 99.75 % is right, as all spin.
 stolen() {
     reached marker-capped && lines | awk '/^stat cpu/ { for (i = 3; i <= 12; ++i) v[n + 0, i] = $i; ++n }
@@ -94,6 +93,7 @@ stolen() {
 }
 check 'smp_time: its top shows what they were held back, within half a point' stolen
 tell '^stolen'
+ctl set linux cpu-cap=default
 quiet() { reached marker-end && ! lines | grep '^log: '; }
 check 'smp_time: its watchdogs noticed nothing, and its kernel warned of nothing' quiet
 kill -TERM $host
