@@ -1,9 +1,9 @@
 #include "vmm/base/thread.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 #include <utility>
 
 #include "vmm/base/signals.h"
@@ -14,8 +14,8 @@ namespace {
 // Ours are shallow. glibc's 8 MiB would be backed by huge pages: 2 MiB resident a thread for a few hundred
 // bytes used.
 constexpr size_t kStackSize = size_t{256} * 1024;
-constexpr size_t kMaxName = 15;        // TASK_COMM_LEN less the NUL
-constexpr long kMoment = 100'000'000;  // ns
+constexpr size_t kMaxName = 15;  // TASK_COMM_LEN less the NUL
+constexpr useconds_t kMoment = 100'000;
 
 struct Start {
     std::string name;
@@ -30,6 +30,7 @@ void* thread_main(void* argument) {
     const auto ended = start->body_ended;
     start.reset();  // what the body kept, too
     ended->store(true, std::memory_order_release);
+    ended->notify_all();
     return nullptr;
 }
 
@@ -80,19 +81,16 @@ void Thread::join() {
 }
 
 void Thread::join_body() {
-    while (joinable_) {
-        timespec until{};
-        ::clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += kMoment;
-        if (until.tv_nsec >= 1'000'000'000) {
-            ++until.tv_sec;
-            until.tv_nsec -= 1'000'000'000;
-        }
-        if (::pthread_clockjoin_np(handle_, nullptr, CLOCK_MONOTONIC, &until) == 0)
+    if (!joinable_) return;
+    body_ended_->wait(false, std::memory_order_acquire);
+    for (useconds_t pause = 50; pause < kMoment; pause *= 2) {
+        if (::pthread_tryjoin_np(handle_, nullptr) == 0) {
             joinable_ = false;
-        else if (body_ended_->load(std::memory_order_acquire))
-            leave();
+            return;
+        }
+        ::usleep(pause);
     }
+    leave();
 }
 
 }  // namespace carrel
