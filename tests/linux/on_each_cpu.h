@@ -4,7 +4,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdint.h>
 #include <stdlib.h>
 
 enum { kCpus = 4 };
@@ -17,6 +16,6 @@ static void start_on_each_cpu(void* (*work)(void*), pthread_t threads[kCpus]) {
         pthread_attr_t attributes;
         pthread_attr_init(&attributes);
         pthread_attr_setaffinity_np(&attributes, sizeof only, &only);
-        if (pthread_create(&threads[cpu], &attributes, work, (void*)(intptr_t)cpu) != 0) exit(1);
+        if (pthread_create(&threads[cpu], &attributes, work, (void*)(long)cpu) != 0) exit(1);
     }
 }
