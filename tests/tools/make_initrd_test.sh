@@ -30,7 +30,7 @@ unprivileged() {
     setpriv --reuid 65534 --regid 65534 --clear-groups tools/make-initrd -o "$scratch/open/x" && cmp "$scratch/open/x" "$out"
 }
 tools/make-initrd -o "$out"
-if [[ $(id -u) -eq 0 ]] && ! setpriv --reuid 65534 --regid 65534 --clear-groups test -r tools/lib/newc.py; then
+if [[ $(id -u) -eq 0 ]] && ! setpriv --reuid 65534 --regid 65534 --clear-groups test -r "$PWD/tools/lib/newc.py"; then
     skip 'make-initrd: needs no root' "this folder, $PWD, lies where nobody but its owner can read"
 elif [[ $(id -u) -eq 0 ]]; then
     check 'make-initrd: needs no root, and gives the same bytes without' unprivileged
