@@ -53,8 +53,7 @@ SignalWatch::SignalWatch(EventLoop& loop, Fd bell, Callback callback)
 SignalWatch::~SignalWatch() {
     sigset_t ours;
     ::sigemptyset(&ours);
-    for (uint64_t left = taken_; left != 0; left &= left - 1)
-        ::sigaddset(&ours, std::countr_zero(left) + 1);
+    for (uint64_t left = taken_; left != 0; left &= left - 1) ::sigaddset(&ours, std::countr_zero(left) + 1);
     ::pthread_sigmask(SIG_BLOCK, &ours, nullptr);
     for (uint64_t left = taken_; left != 0; left &= left - 1)
         std::signal(std::countr_zero(left) + 1, SIG_DFL);

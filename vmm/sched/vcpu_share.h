@@ -49,8 +49,8 @@ struct alignas(64) VcpuShare {
     std::atomic<int64_t> parked_since{0};         // CLOCK_MONOTONIC; 0: it isn't
     std::atomic<int32_t> thread{0};               // gettid(2); 0: there is none
 
-    // How long its thread has been parked for want of a lease, until `now`. Any thread. One that has its lease
-    // waits for a host CPU only.
+    // How long its thread has been parked for want of a lease, until `now`. Any thread. One that has its
+    // lease waits for a host CPU only.
     Nanoseconds waited_for_quota(Nanoseconds now) const {
         const Nanoseconds ended = quota_waits.load(std::memory_order_relaxed);
         const Nanoseconds since = parked_since.load(std::memory_order_acquire);
