@@ -291,7 +291,7 @@ void Machine::on_crash_kernel() {
 
 Result<bool> Machine::pause() {
     if (time_) return true;
-    TRY_ASSIGN(const bool stands, stand_still());
+    TRY_ASSIGN(const bool stands, stand_still(pausing_since_ ? 0 : kFirstWait));
     if (!stands) return false;
     auto time = kvm::GuestTime::stop(*hardware_.vm, hardware_.vcpus);
     if (!time.ok()) {
@@ -302,10 +302,10 @@ Result<bool> Machine::pause() {
     return true;
 }
 
-// Its vCPUs and I/O; as pause(). What may be read afterwards is all that the guest can see.
-Result<bool> Machine::stand_still() {
+// Its vCPUs and I/O, within `limit`; else as pause(). What may be read afterwards is all that the guest can
+// see.
+Result<bool> Machine::stand_still(Nanoseconds limit) {
     const Nanoseconds now = services_.clock.now();
-    const Nanoseconds limit = pausing_since_ ? 0 : kFirstWait;
     if (!pausing_since_) {
         pausing_since_ = now;
         gate_.set(RunGate::Request::kPause);

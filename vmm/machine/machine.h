@@ -182,7 +182,7 @@ class Machine final : public PowerListener,
     Result<void> restore(ByteReader& reader);
     void kick_all() EXCLUDES(mutex_);
     void join_all() EXCLUDES(mutex_);
-    Result<bool> stand_still();
+    Result<bool> stand_still(Nanoseconds limit);
     bool vcpus_park(Nanoseconds limit);
     void tell_paused();
     void go_on();

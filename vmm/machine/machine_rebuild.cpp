@@ -39,7 +39,7 @@ void Machine::post(std::function<void()> task) {
 // Where something fails, the old hardware is still there, its threads ended.
 Result<void> Machine::rebuild() {
     for (bool stands = false; !stands;) {
-        TRY_ASSIGN(stands, stand_still());
+        TRY_ASSIGN(stands, stand_still(kFirstWait));
     }
     pausing_since_.reset();  // its threads end, and new ones run on
     const auto state = save();
