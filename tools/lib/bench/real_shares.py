@@ -12,7 +12,7 @@ import time
 
 import emulated
 from idle import Control
-from tables import aligned
+from tables import aligned, jain, off_by
 
 CAPS = (10, 25, 50)
 WINDOWS = (0.1, 1, 10)  # seconds
@@ -185,7 +185,7 @@ def said(options, words, pattern):
 
 
 def wake_ups(options):
-    """Of a guest of its own process, whose console tells when it is done."""
+    """The median and the 99th of 100, in tenths of a us, as a guest beside two that spin says on its console."""
     wake = {"name": "w", "kernel": guest(options, "wakes"), "memory": "32M", "append": "n=1000 us=3000"}
     hogs = [spinner(options, name) for name in "ab"]
 
@@ -211,10 +211,10 @@ def main(options):
         rows.append([f"longest hold, cap {cap} %", f"{longest / 1000:.3f} ms", f"{10 * (1 - cap / 100) + 0.3:.2f} ms", str(out)])
     with fleet(options, [spinner(options, name) for name in "abcdefgh"], "0-1") as control:
         equal, out = shares_of(control, "abcdefgh")
-    rows.append(["Jain's index, 8 equal guests on 2 CPUs", f"{sum(equal) ** 2 / len(equal) / sum(share * share for share in equal):.6f}", "0.999", str(out)])
+    rows.append(["Jain's index, 8 equal guests on 2 CPUs", f"{jain(equal):.6f}", "0.999", str(out)])
     with fleet(options, [spinner(options, name, 100 << i) for i, name in enumerate("abcd")], "0") as control:
         weights, out = shares_of(control, "abcd")
-    rows.append(["weights 1:2:4:8, a share off by", f"{max(abs(share / ((1 << i) / 15) - 1) for i, share in enumerate(weights)) * 100:.3f} %", "0.5 %", str(out)])
+    rows.append(["weights 1:2:4:8, a share off by", f"{off_by(weights):.3f} %", "0.5 %", str(out)])
     (median, late), out = wake_ups(options)
     rows += [["wake-up beside two hogs, median", f"{median / 10:.1f} us", "", str(out)], ["the same, p99", f"{late / 10:.1f} us", "1000 us", str(out)]]
     print("\n".join(aligned(rows)) + "\n")

@@ -7,7 +7,7 @@ import tempfile
 
 import emulated
 import share_plot
-from tables import aligned
+from tables import aligned, jain, off_by
 
 CAPS = (5, 10, 25, 50, 90)
 CGROUP_CAPS = (10, 25, 50, 90)  # a cgroup's quota is at least 1 ms
@@ -134,11 +134,9 @@ def report(found):
         rows.append([f"the same, cap {cap} %", f"{(capped * cap / 100 / plain - 1) * 100:.3f} %", "0.5 %"])
         rows.append([f"longest hold, cap {cap} %", f"{longest / 1000:.3f} ms", f"{10 * (1 - cap / 100) + 0.05:.2f} ms"])
     equal = shares_of(found, "equal", "abcdefgh")
-    jain = sum(equal) ** 2 / len(equal) / sum(share * share for share in equal)
-    rows.append(["Jain's index, 8 equal guests on one CPU", f"{jain:.6f}", "0.9999"])
+    rows.append(["Jain's index, 8 equal guests on one CPU", f"{jain(equal):.6f}", "0.9999"])
     weights = shares_of(found, "weights", "abcd")
-    off = max(abs(share / ((1 << i) / 15) - 1) for i, share in enumerate(weights)) * 100
-    rows.append(["weights 1:2:4:8, a share off by", f"{off:.3f} %", "0.5 %"])
+    rows.append(["weights 1:2:4:8, a share off by", f"{off_by(weights):.3f} %", "0.5 %"])
     median, late = figure(found, "wakes", r"median (\d+), 99th of 100 (\d+)")
     rows.append(["wake-up beside two hogs, median", f"{median / 10:.1f} us", ""])
     rows.append(["the same, p99", f"{late / 10:.1f} us", "150 us"])

@@ -20,5 +20,15 @@ def median(values):
     return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
 
 
+def jain(shares):
+    """Jain's index: 1 where all are equal."""
+    return sum(shares) ** 2 / len(shares) / sum(share * share for share in shares)
+
+
+def off_by(shares):
+    """Percent: the worst of shares that are to be as 1:2:4:..."""
+    return max(abs(share / ((1 << i) / ((1 << len(shares)) - 1)) - 1) for i, share in enumerate(shares)) * 100
+
+
 def ratio(value, base):
     return "-" if value is None or not base else f"{value / base:.2f}"
