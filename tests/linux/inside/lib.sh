@@ -33,4 +33,27 @@ way_out() {
     grep -q nobody /etc/passwd 2>/dev/null || echo 'nobody:x:65534:65534:nobody:/nonexistent:/bin/false' >>/etc/passwd
     ip link set lo up && ip tuntap add way mode tap && ip addr add 192.0.2.2/24 dev way && ip link set way up && ip route add default via 192.0.2.1
 }
+# begin_host [FILE]: a host, asked by `ctl`; `lines` is what its guest `linux` has said.
+begin_host() {
+    carrel host "$@" --socket /tmp/s </dev/null >/tmp/host.log 2>&1 &
+    host=$!
+}
+ctl() { carrel ctl --socket /tmp/s "$@" </dev/null; }
+lines() { ctl console linux --once | tr -d '\r'; }
+# soon TIMES PAUSE COMMAND…: it succeeds, tried so often.
+soon() {
+    tries=$1
+    pause=$2
+    shift 2
+    for _ in $(seq "$tries"); do
+        "$@" && return 0
+        sleep "$pause"
+    done
+    cat /tmp/host.log
+    ctl list
+    lines
+    return 1
+}
+# has_shown WORDS TIMES: on the console, by now.
+has_shown() { [ "$(lines 2>/dev/null | grep -c "$1")" -ge "$2" ]; }
 finish() { exit $((failures > 0)); }

@@ -6,26 +6,12 @@ cat >/tmp/fleet.json <<'END'
 {"guests": [{"name": "linux", "kernel": "/root/vmlinuz", "initrd": "/root/initrd", "append": "quiet cryptomgr.notests", "memory": "512M",
              "memory-quota": "128M"}]}
 END
-carrel host /tmp/fleet.json --socket /tmp/s </dev/null >/tmp/host.log 2>&1 &
-host=$!
-ctl() { carrel ctl --socket /tmp/s "$@" </dev/null; }
-lines() { ctl console linux --once | tr -d '\r'; }
-# soon COMMAND…: within two minutes.
-soon() {
-    for _ in $(seq 240); do
-        "$@" && return 0
-        sleep 0.5
-    done
-    cat /tmp/host.log
-    ctl list
-    lines
-    return 1
-}
+begin_host /tmp/fleet.json
 state_is() { ctl --json show "$1" 2>/dev/null | grep -q "\"state\": *\"$2\""; }
-held() { soon state_is linux held && ctl --json show linux | grep -q 'it has used up its memory quota, 12[78] MiB of 128 MiB'; }
+held() { soon 240 0.5 state_is linux held && ctl --json show linux | grep -q 'it has used up its memory quota, 12[78] MiB of 128 MiB'; }
 check 'memory hold: who needs more than its quota is held, and it is said why' held
 shown() { lines | grep -c "$1"; }
-goes_on() { sleep 60 && ctl --json stats linux >/tmp/stats && [ "$(shown '^filled')" = 0 ] && ctl set linux memory-quota=512M && soon ended; }
+goes_on() { sleep 60 && ctl --json stats linux >/tmp/stats && [ "$(shown '^filled')" = 0 ] && ctl set linux memory-quota=512M && soon 240 0.5 ended; }
 ended() { [ "$(shown '^marker-end')" = 1 ]; }
 check 'memory hold: a larger quota lets it go on' goes_on
 # Ticks of 10 ms between the two lines, and the guest's own time.

@@ -4,20 +4,9 @@
 cat >/tmp/fleet.json <<'END'
 {"guests": [{"name": "linux", "kernel": "/root/vmlinuz", "initrd": "/root/initrd", "append": "quiet cryptomgr.notests", "memory": "256M"}]}
 END
-carrel host /tmp/fleet.json --socket /tmp/s </dev/null >/tmp/host.log 2>&1 &
-host=$!
-ctl() { carrel ctl --socket /tmp/s "$@" </dev/null; }
-lines() { ctl console linux --once | tr -d '\r'; }
+begin_host /tmp/fleet.json
 # reached WORDS [TIMES]: within two minutes its console shows them so often.
-reached() {
-    for _ in $(seq 240); do
-        [ "$(lines 2>/dev/null | grep -c "$1")" -ge "${2:-1}" ] && return 0
-        sleep 0.5
-    done
-    cat /tmp/host.log
-    lines
-    return 1
-}
+reached() { soon 240 0.5 has_shown "$1" "${2:-1}"; }
 boots() { reached marker-spinning; }
 check 'quota: a stock kernel boots in a host' boots
 capped() { ctl set linux cpu-cap=5% && reached marker-capped; }

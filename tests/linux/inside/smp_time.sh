@@ -6,21 +6,10 @@ cat >/tmp/fleet.json <<'END'
 {"guests": [{"name": "linux", "kernel": "/root/vmlinuz", "initrd": "/root/initrd", "memory": "256M", "cpus": 4,
              "append": "quiet cryptomgr.notests tsc=reliable"}]}
 END
-carrel host /tmp/fleet.json --socket /tmp/s </dev/null >/tmp/host.log 2>&1 &
-host=$!
-ctl() { carrel ctl --socket /tmp/s "$@" </dev/null; }
-lines() { ctl console linux --once | tr -d '\r'; }
+begin_host /tmp/fleet.json
 shown() { lines 2>/dev/null | grep -c "$1"; }
 # reached WORDS [TIMES]: within a minute its console shows them so often.
-reached() {
-    for _ in $(seq 200); do
-        [ "$(shown "$1")" -ge "${2:-1}" ] && return 0
-        sleep 0.3
-    done
-    cat /tmp/host.log
-    lines
-    return 1
-}
+reached() { soon 200 0.3 has_shown "$1" "${2:-1}"; }
 # figure LINE BEFORE AFTER: what stands between the two in that line.
 figure() { echo "$1" | sed -n "s/.*$2\([0-9.]*\)$3.*/\1/p"; }
 at_most() { awk -v is="$1" -v most="$2" 'BEGIN { exit !(is != "" && is <= most) }'; }
